@@ -1,0 +1,23 @@
+/** Header names of a message made by a gateway. Values are plain ASCII. */
+export const HEADERS = {
+  /** Random id of the outbox that numbered the records; with the gateway's id it names the origin. */
+  epoch: 'Tidegate-Epoch',
+  /** First offset that the message covers. */
+  from: 'Tidegate-From',
+  /** Last offset that the message covers (inclusive). */
+  to: 'Tidegate-To',
+  /** Fencing term of whoever forwards this origin; higher wins. */
+  term: 'Tidegate-Term',
+  /** Number of records in the body; less than `to - from + 1` by what `gaps` declares. */
+  count: 'Tidegate-Count',
+  /** Declared holes, `100-149 evicted, 200-200 damaged`. */
+  gaps: 'Tidegate-Gaps',
+  /** Running CRC-32 of the lane up to `to`, hexadecimal: tells two histories with the same offsets apart. */
+  lineage: 'Tidegate-Lineage',
+  /** Number of the transition in its alarm's chain (events only). */
+  transition: 'Tidegate-Transition',
+  contentType: 'Content-Type',
+  contentEncoding: 'Content-Encoding',
+} as const
+
+export const NDJSON = 'application/x-ndjson'

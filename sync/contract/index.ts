@@ -1,0 +1,25 @@
+/** What a gateway and a consumer of the central stream agree on. */
+export type { DeadLetter } from './dead-letter.ts'
+export {
+  DeadLetterError,
+  describeError,
+  OperatorError,
+  RetryableError,
+  StopAcceptingError,
+  TidegateError,
+  UsageError,
+} from './errors.ts'
+export type { ThresholdEvent } from './event.ts'
+export { HEADERS, NDJSON } from './headers.ts'
+export { LANES, type Lane } from './lanes.ts'
+export type { Quality, Reading, ReadingValue } from './reading.ts'
+export {
+  deadLettersSubject,
+  escapeToken,
+  eventSubject,
+  latestSubject,
+  readingsSubject,
+  STREAMS,
+  unescapeToken,
+} from './subjects.ts'
+export type { Bytes, Millis, Offset, StreamSequence } from './units.ts'
