@@ -1,0 +1,2 @@
+/** The deterministic middle: deduplication, last values, and (through the rule engine) events. */
+export { type MachineSettings, StateMachine } from './machine.ts'

@@ -1,0 +1,128 @@
+import type { Offset, Reading } from '../../sync/contract/index.ts'
+import { type Counted, Life, type LifeState } from './life.ts'
+
+/** What is stored of one series. */
+export interface SeriesSnapshot {
+  lives: LifeState[]
+  recent: string[]
+  last: Reading
+  /** Offset after the last record that this snapshot knows. */
+  appliedTo: Offset
+}
+
+/** Lives that are remembered, so that a late repeat from before a restart is still known. */
+const LIVES = 3
+
+/**
+ * Everything remembered of one series (one metric of one device): what was seen of it, and its last value.
+ *
+ * A reading is a repeat by the best thing that its device gives: `seq` (exact, without a time window), else `id`, else
+ * timestamp and value (both within the last `window` readings), else never.
+ */
+export class Series {
+  #lives: Life[]
+  readonly #recent: Set<string>
+  #last: Reading
+  #appliedTo: Offset
+  /** Set when used, cleared when passed over: what is not used for a whole round is forgotten first. */
+  used = true
+
+  private constructor(snapshot: SeriesSnapshot) {
+    this.#lives = snapshot.lives.map((life) => new Life(life))
+    this.#recent = new Set(snapshot.recent)
+    this.#last = snapshot.last
+    this.#appliedTo = snapshot.appliedTo
+  }
+
+  static restore(snapshot: SeriesSnapshot): Series {
+    return new Series(snapshot)
+  }
+
+  static begin(reading: Reading, offset: Offset, window: number): Series {
+    const series = new Series({ lives: [], recent: [], last: reading, appliedTo: offset })
+    series.apply(reading, offset, window)
+    return series
+  }
+
+  /** The newest reading by arrival. */
+  get last(): Reading {
+    return this.#last
+  }
+
+  get appliedTo(): Offset {
+    return this.#appliedTo
+  }
+
+  /** Whether the reading was seen before. `dup`: MQTT marks it as sent again. */
+  isRepeat(reading: Reading, dup: boolean): boolean {
+    if (isCounted(reading)) return this.#repeatsCount(reading, dup)
+    const key = recentKey(reading)
+    return key !== null && this.#recent.has(key)
+  }
+
+  /**
+   * Takes in a reading that is no repeat. Deterministic: the same readings in the same order lead to the same state, so
+   * that what is not in a snapshot can be replayed.
+   */
+  apply(reading: Reading, offset: Offset, window: number): void {
+    this.#last = reading
+    this.#appliedTo = offset + 1
+    this.used = true
+    if (isCounted(reading)) {
+      const life = this.#lifeOf(reading)
+      // The number is taken and the reading is new all the same: the device has started anew.
+      if (!life || life.has(reading.seq) || (life.session === undefined && life.restartsUnseen(reading))) {
+        this.#lives.push(Life.begin(reading))
+        if (this.#lives.length > LIVES) this.#lives.shift()
+      } else life.add(reading)
+      return
+    }
+    const key = recentKey(reading)
+    if (key === null) return
+    this.#recent.add(key)
+    if (this.#recent.size > window) for (const oldest of this.#recent) return void this.#recent.delete(oldest)
+  }
+
+  toJSON(): SeriesSnapshot {
+    return {
+      lives: this.#lives.map((life) => life.toJSON()),
+      recent: [...this.#recent],
+      last: this.#last,
+      appliedTo: this.#appliedTo,
+    }
+  }
+
+  #repeatsCount(reading: Counted, dup: boolean): boolean {
+    const life = this.#lifeOf(reading)
+    if (!life) return false
+    if (reading.session !== undefined) return life.has(reading.seq)
+    if (life.has(reading.seq) && life.repeats(reading, dup)) return true
+    // Late from before the last restart.
+    return (
+      life.isAfter(reading.time) &&
+      this.#lives.some(
+        (older) =>
+          older !== life && older.session === undefined && older.has(reading.seq) && older.repeats(reading, dup),
+      )
+    )
+  }
+
+  /** The newest life with the reading's session id (or without one). */
+  #lifeOf(reading: Reading): Life | undefined {
+    for (let i = this.#lives.length - 1; i >= 0; i--) {
+      const life = this.#lives[i]
+      if (life && life.session === reading.session) return life
+    }
+    return undefined
+  }
+}
+
+function isCounted(reading: Reading): reading is Counted {
+  return reading.seq !== undefined
+}
+
+function recentKey(reading: Reading): string | null {
+  if (reading.id !== undefined) return `i${reading.id}`
+  if (reading.time !== undefined) return `t${reading.time}=${reading.value}`
+  return null
+}

@@ -1,0 +1,149 @@
+import { HEADERS, type Millis, type Offset, type StreamSequence, type ThresholdEvent } from '../contract/index.ts'
+import { type CentralSession, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
+import { type Clock, pause } from '../runtime/index.ts'
+import type { Attempts } from './attempts.ts'
+import { type EventOrigin, encodeEvent } from './event-message.ts'
+import type { ForwardEvents } from './events.ts'
+import { growth } from './pack-forwarder.ts'
+import type { LaneSource } from './source.ts'
+
+interface Tools {
+  source: LaneSource
+  origin: Omit<EventOrigin, 'epoch'>
+  stream: string
+  ackTimeout: Millis
+  clock: Clock
+  events: ForwardEvents
+}
+
+/** Where one alarm's chain ends. */
+interface ChainEnd {
+  sequence: StreamSequence
+  transition: number
+}
+
+const BATCH_BYTES = 64 * 1024
+const CHAINS_IN_FLIGHT = 32
+const REMEMBERED_CHAINS = 10_000
+
+/**
+ * Forwards the events lane: each event is one message on its alarm's own chain, where transition n can only follow what the
+ * chain ends with. Alarms do not wait for each other, the transitions of one alarm do.
+ *
+ * Whether an event is already there is never remembered, it is read: a chain that ends with this transition or a later
+ * one has it.
+ */
+export class EventForwarder {
+  readonly #tools: Tools
+  readonly #chains = new Map<string, ChainEnd>()
+
+  constructor(tools: Tools) {
+    this.#tools = tools
+  }
+
+  /** Runs until `signal` aborts. `drained` is called once everything that was pending at the start is in the stream. */
+  async run(session: CentralSession, attempts: Attempts, signal: AbortSignal, drained: () => void): Promise<void> {
+    const { source, events } = this.#tools
+    this.#chains.clear()
+    const pendingUntil = source.head
+    let checked = false
+    while (!signal.aborted) {
+      try {
+        if (!checked) await this.#rewindIfForgotten(session)
+        checked = true
+        if (source.cursor.next >= pendingUntil) drained()
+        if (source.cursor.next >= source.head) {
+          await growth(source, source.cursor.next, signal)
+          continue
+        }
+        await this.#forwardSome(session, attempts, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#chains.clear()
+        checked = false
+        events.troubled(source.lane, error)
+        await attempts.failed(error, signal)
+      }
+    }
+  }
+
+  async #rewindIfForgotten(session: CentralSession): Promise<void> {
+    const { source, stream, ackTimeout, events } = this.#tools
+    const facts = await session.facts(stream, ackTimeout)
+    const { cursor } = source
+    const known = cursor.streamCreated !== null
+    const recreated = known && facts.created !== cursor.streamCreated
+    const truncated = known && facts.lastSequence < cursor.sequence
+    if (recreated || truncated) {
+      const next = Math.min(cursor.next, source.tail)
+      events.rewound(source.lane, next, recreated ? 'recreated' : 'truncated')
+      source.moveCursor({ next, sequence: 0, streamCreated: facts.created })
+    } else if (!known) source.moveCursor({ ...cursor, streamCreated: facts.created })
+  }
+
+  async #forwardSome(session: CentralSession, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    const { source, events, clock, origin } = this.#tools
+    const slice = await source.read(source.cursor.next, BATCH_BYTES)
+    const chains = new Map<string, { message: OutgoingMessage; transition: number }[]>()
+    const lines = slice.body.toString('utf8').split('\n')
+    lines.pop()
+    let offset: Offset = slice.from
+    for (const line of lines) {
+      while (slice.gaps.some((gap) => gap.from <= offset && offset <= gap.to)) offset++
+      const event = JSON.parse(line) as ThresholdEvent
+      const message = encodeEvent(event, offset++, { ...origin, epoch: source.epoch })
+      const chain = chains.get(message.subject)
+      if (chain) chain.push({ message, transition: event.transition })
+      else chains.set(message.subject, [{ message, transition: event.transition }])
+    }
+    const started = clock.monotonic()
+    let last = source.cursor.sequence
+    const queue = [...chains.values()]
+    const worker = async (): Promise<void> => {
+      for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop())
+        for (const { message, transition } of chain) {
+          last = Math.max(last, await this.#append(session, message, transition))
+          attempts.succeeded()
+        }
+    }
+    await Promise.all(Array.from({ length: CHAINS_IN_FLIGHT }, worker))
+    if (signal.aborted) return
+    source.moveCursor({ next: slice.next, sequence: last, streamCreated: source.cursor.streamCreated })
+    events.stored(source.lane, slice.count, slice.body.length, clock.monotonic() - started)
+    for (const gap of slice.gaps) events.declared(source.lane, gap)
+  }
+
+  /** Appends unless the chain already has it; returns the sequence of the chain's end. */
+  async #append(session: CentralSession, message: OutgoingMessage, transition: number): Promise<StreamSequence> {
+    const { clock } = this.#tools
+    for (;;) {
+      const end = this.#chains.get(message.subject) ?? (await this.#readEnd(session, message.subject))
+      if (end.transition >= transition) return end.sequence
+      try {
+        const sequence = await session.append(message, end.sequence, this.#tools.ackTimeout)
+        this.#remember(message.subject, { sequence, transition })
+        return sequence
+      } catch (error) {
+        if (!(error instanceof WrongLastSequenceError)) throw error
+        this.#chains.delete(message.subject)
+        await pause(clock, 1)
+      }
+    }
+  }
+
+  async #readEnd(session: CentralSession, subject: string): Promise<ChainEnd> {
+    const head = await session.head(this.#tools.stream, subject, this.#tools.ackTimeout)
+    const end = head
+      ? { sequence: head.sequence, transition: Number(head.headers.get(HEADERS.transition) ?? 0) }
+      : { sequence: 0, transition: 0 }
+    this.#remember(subject, end)
+    return end
+  }
+
+  #remember(subject: string, end: ChainEnd): void {
+    this.#chains.delete(subject)
+    this.#chains.set(subject, end)
+    if (this.#chains.size <= REMEMBERED_CHAINS) return
+    for (const oldest of this.#chains.keys()) return void this.#chains.delete(oldest)
+  }
+}

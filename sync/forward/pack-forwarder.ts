@@ -1,0 +1,219 @@
+import { type Bytes, HEADERS, type Millis } from '../contract/index.ts'
+import { type CentralSession, type ChainHead, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
+import { type Clock, pause } from '../runtime/index.ts'
+import type { Attempts } from './attempts.ts'
+import type { Breaker } from './breaker.ts'
+import type { ForwardEvents } from './events.ts'
+import type { Pace } from './pace.ts'
+import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
+import { PackSize, type PackSizeSettings } from './pack-size.ts'
+import { decidePosition, type Position } from './position.ts'
+import type { LaneSlice, LaneSource } from './source.ts'
+
+export interface PackSettings extends PackSizeSettings {
+  compress: 'none' | 'gzip' | 'auto'
+  /** How long a record may wait for others to share its pack. */
+  linger: Millis
+  ackTimeout: Millis
+}
+
+interface Tools {
+  source: LaneSource
+  target: { stream: string; subject: string }
+  term: number
+  settings: PackSettings
+  clock: Clock
+  pace: Pace
+  breaker: Breaker
+  events: ForwardEvents
+}
+
+/** `auto` compresses when the link carries less than this: then the bytes cost more than the processor. */
+const SLOW_LINK_BYTES_PER_MS = 4000
+
+/**
+ * Forwards one lane as packs on one chain; one pack is in flight.
+ *
+ *     locating --continue / rewind--> sending --stored--> sending ...
+ *        ^                               |
+ *        +----- outcome unknown, or -----+
+ *               somebody else's message
+ *
+ * Nothing is ever assumed about a pack whose answer is missing: `locating` reads the chain and goes on from there.
+ * The pack size and the speed of the link outlive a session, so one forwarder serves all sessions in turn.
+ */
+export class PackForwarder {
+  readonly #tools: Tools
+  readonly #size: PackSize
+  /** Smoothed throughput of the link; null until measured. */
+  #bytesPerMs: number | null = null
+
+  constructor(tools: Tools) {
+    this.#tools = tools
+    this.#size = new PackSize(tools.settings)
+  }
+
+  /** Runs until `signal` aborts (session over, or stop). Never rejects: trouble is reported and retried. */
+  async run(session: CentralSession, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    const { source, events, clock } = this.#tools
+    while (!signal.aborted) {
+      try {
+        const position = await this.#locate(session)
+        if (position.kind === 'fenced') {
+          events.stoodDown(source.lane, `term ${position.term} forwards this origin`)
+          await untilAborted(signal)
+        } else if (position.kind === 'forked') await this.#fork()
+        else await this.#send(session, position, attempts, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        // Somebody's message came in between: read again at once, that is not a failure of the link.
+        if (error instanceof WrongLastSequenceError) {
+          await pause(clock, 1, signal)
+          continue
+        }
+        this.#size.failed()
+        events.troubled(source.lane, error)
+        await attempts.failed(error, signal)
+      }
+    }
+  }
+
+  async #locate(session: CentralSession): Promise<Position> {
+    const { source, target, term, settings, events } = this.#tools
+    const { stream, subject } = target
+    const [facts, head] = await Promise.all([
+      session.facts(stream, settings.ackTimeout),
+      session.head(stream, subject, settings.ackTimeout),
+    ])
+    const own = ownHead(await this.#newestOwn(session, head), source.epoch)
+    const { cursor } = source
+    const position = decidePosition({
+      cursor,
+      localHead: source.head,
+      localTail: source.tail,
+      term,
+      chainEnd: head?.sequence ?? 0,
+      own,
+      lineageHere: own ? await source.lineageAt(own.to + 1) : null,
+      facts,
+    })
+    if (position.kind === 'continue' || position.kind === 'rewind') {
+      const foreign = head?.headers.get(HEADERS.epoch)
+      if (foreign !== undefined && foreign !== source.epoch && cursor.sequence > 0) events.rival(source.lane, foreign)
+      if (position.kind === 'rewind') events.rewound(source.lane, position.next, position.why)
+      source.moveCursor({ next: position.next, sequence: position.expected, streamCreated: facts.created })
+    }
+    return position
+  }
+
+  /** Under another gateway's messages on the same subject there may be newer ones of ours than we know of. */
+  async #newestOwn(session: CentralSession, head: ChainHead | null): Promise<ChainHead | null> {
+    const { source, target, settings } = this.#tools
+    const { sequence } = source.cursor
+    const isOwn = (message: ChainHead): boolean => message.headers.get(HEADERS.epoch) === source.epoch
+    if (!head || isOwn(head) || sequence === 0 || head.sequence <= sequence) return head
+    let newest: ChainHead | null = null
+    for (let at = sequence; at < head.sequence; ) {
+      const message = await session.nextFrom(target.stream, target.subject, at, settings.ackTimeout)
+      if (!message) break
+      if (isOwn(message)) newest = message
+      at = message.sequence + 1
+    }
+    return newest
+  }
+
+  async #fork(): Promise<void> {
+    const { source } = this.#tools
+    await source.startEpoch()
+    source.moveCursor({ ...source.cursor, sequence: 0, streamCreated: null })
+  }
+
+  async #send(
+    session: CentralSession,
+    position: Extract<Position, { kind: 'continue' | 'rewind' }>,
+    attempts: Attempts,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { source, settings, clock, pace, breaker, events } = this.#tools
+    let { next, expected } = position
+    while (!signal.aborted) {
+      if (next >= source.head) {
+        await growth(source, next, signal)
+        await pause(clock, settings.linger, signal)
+        continue
+      }
+      await pause(clock, breaker.wait, signal)
+      const limit = session.maxPayload - HEADER_ROOM
+      const size = breaker.state === 'closed' ? this.#size.bytes(limit) : Math.min(limit, this.#size.minimum)
+      const slice = await source.read(next, size)
+      if (slice.next === next) continue
+      const message = await this.#pack(slice, limit)
+      await pause(clock, pace.take(message.body.length), signal)
+      if (signal.aborted) return
+      const started = clock.monotonic()
+      expected = await session.append(message, expected, this.#timeout(message.body.length))
+      const roundTrip = clock.monotonic() - started
+      next = slice.next
+      source.moveCursor({ next, sequence: expected, streamCreated: source.cursor.streamCreated })
+      this.#measure(message.body.length, roundTrip)
+      attempts.succeeded()
+      events.stored(source.lane, slice.count, message.body.length, roundTrip)
+      for (const gap of slice.gaps) events.declared(source.lane, gap)
+    }
+  }
+
+  /** The slice as a message; a single record that no message of this server can hold is declared, not sent. */
+  async #pack(slice: LaneSlice, limit: Bytes): Promise<OutgoingMessage> {
+    const { source, target, term } = this.#tools
+    const origin = { epoch: source.epoch, term }
+    const message = await encodePack(slice, origin, target, this.#compresses())
+    if (message.body.length <= limit) return message
+    const small = await encodePack(slice, origin, target, true)
+    if (small.body.length <= limit) return small
+    const gap = { from: slice.from, to: slice.next - 1, reason: 'oversize' as const }
+    return encodePack({ ...slice, count: 0, body: Buffer.alloc(0), gaps: [gap] }, origin, target, false)
+  }
+
+  #compresses(): boolean {
+    const { compress } = this.#tools.settings
+    if (compress !== 'auto') return compress === 'gzip'
+    return this.#bytesPerMs !== null && this.#bytesPerMs < SLOW_LINK_BYTES_PER_MS
+  }
+
+  /** Generous on a slow link: giving up too early there means sending the same bytes again. */
+  #timeout(bytes: Bytes): Millis {
+    const expected = this.#bytesPerMs === null ? 0 : bytes / this.#bytesPerMs
+    return this.#tools.settings.ackTimeout + expected * 4
+  }
+
+  #measure(bytes: Bytes, roundTrip: Millis): void {
+    this.#size.acknowledged(bytes, roundTrip)
+    // Small packs measure the delay, not the width of the link.
+    if (bytes < this.#size.minimum) return
+    const rate = bytes / Math.max(roundTrip, 0.1)
+    this.#bytesPerMs = this.#bytesPerMs === null ? rate : this.#bytesPerMs * 0.8 + rate * 0.2
+  }
+}
+
+/** Resolves when the lane has something beyond `next`, or on abort. */
+function growth(source: LaneSource, next: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      stop()
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    const stop = source.onGrowth(finish)
+    signal.addEventListener('abort', finish)
+    if (source.head > next || signal.aborted) finish()
+  })
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+export { growth, untilAborted }

@@ -1,0 +1,62 @@
+import type { Offset, StreamSequence } from '../contract/index.ts'
+import type { StreamFacts } from '../link/index.ts'
+import type { Cursor } from './source.ts'
+
+/** The newest message of our own origin on the chain. */
+export interface OwnHead {
+  sequence: StreamSequence
+  /** Last offset it covers. */
+  to: Offset
+  term: number
+  /** Running checksum it declares; null when it declares none. */
+  lineage: number | null
+}
+
+/** Everything that decides where forwarding goes on. */
+export interface Findings {
+  cursor: Cursor
+  /** One past the newest durable record here. */
+  localHead: Offset
+  /** Our term. */
+  term: number
+  /** Sequence of the newest message on the subject, whoever wrote it; 0 = none. */
+  chainEnd: StreamSequence
+  own: OwnHead | null
+  /** Our own running checksum at `own.to + 1`; null when it can no longer be told. */
+  lineageHere: number | null
+  /** Oldest offset that can be read here. */
+  localTail: Offset
+  facts: StreamFacts
+}
+
+/** Where to go on, or why not. */
+export type Position =
+  | { kind: 'continue'; next: Offset; expected: StreamSequence }
+  /** The centre has less than it acknowledged: send again from `next`. */
+  | { kind: 'rewind'; next: Offset; expected: StreamSequence; why: 'behind' | 'recreated' | 'truncated' }
+  /** Somebody with a higher term forwards this origin. */
+  | { kind: 'fenced'; term: number }
+  /** The centre has another history under our epoch: this outbox is an old copy of itself. */
+  | { kind: 'forked' }
+
+/**
+ * Decides from what was read on the chain where forwarding goes on. Pure; the compare-and-set on `expected` makes sure that
+ * a finding that has become old meanwhile does no harm.
+ */
+export function decidePosition(findings: Findings): Position {
+  const { cursor, own, facts, chainEnd: expected } = findings
+  if (own) {
+    if (own.term > findings.term) return { kind: 'fenced', term: own.term }
+    const next = own.to + 1
+    const { lineageHere } = findings
+    if (next > findings.localHead) return { kind: 'forked' }
+    if (own.lineage !== null && lineageHere !== null && own.lineage !== lineageHere) return { kind: 'forked' }
+    return next < cursor.next ? { kind: 'rewind', next, expected, why: 'behind' } : { kind: 'continue', next, expected }
+  }
+  // Nothing of ours is there. Either it never was, or retention removed it, or the centre forgot it.
+  if (cursor.streamCreated === null) return { kind: 'continue', next: cursor.next, expected }
+  const next = Math.min(cursor.next, findings.localTail)
+  if (facts.created !== cursor.streamCreated) return { kind: 'rewind', next, expected, why: 'recreated' }
+  if (facts.lastSequence < cursor.sequence) return { kind: 'rewind', next, expected, why: 'truncated' }
+  return { kind: 'continue', next: cursor.next, expected }
+}

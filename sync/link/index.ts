@@ -1,0 +1,12 @@
+/** The connection to the centre: NATS, and its deterministic twin. */
+export type {
+  CentralDialer,
+  CentralSession,
+  ChainHead,
+  OutgoingMessage,
+  StreamFacts,
+  StreamPlan,
+} from './central.ts'
+export { RefusedError, StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
+export { type NatsSettings, natsDialer } from './nats.ts'
+export { SimulatedCentre } from './simulated-centre.ts'
