@@ -165,9 +165,10 @@ export class Outbox {
     return this.#lanes[lane].append(line)
   }
 
-  /** Writes something of another part in the same commit as the records appended so far. */
-  attach(op: WriteOp): void {
-    if (this.#state === 'open') this.#commit.attach(op)
+  /** Stores (or, with null, deletes) something of another part in the same commit as the records appended so far. */
+  attach(name: string, value: Buffer | null): void {
+    const key = namedKey('q', name)
+    this.#attach(value ? { type: 'put', key, value } : { type: 'del', key })
   }
 
   /** Calls back, in the order of the calls, when everything appended so far is durable. */
@@ -178,11 +179,6 @@ export class Outbox {
   /** The lane as a forwarder sees it. */
   lane(lane: Lane): LaneSource {
     return this.#readers[lane]
-  }
-
-  /** Entries that other parts attached under kind `q`. */
-  async *attached(): AsyncIterable<readonly [name: string, value: Buffer]> {
-    for await (const [key, value] of this.#store.entries(namedRange('q'))) yield [nameOf(key), value]
   }
 
   status(): OutboxStatus {
@@ -264,6 +260,10 @@ export class Outbox {
     return ops
   }
 
+  #attach(op: WriteOp): void {
+    if (this.#state === 'open') this.#commit.attach(op)
+  }
+
   #commitOps(ops: readonly WriteOp[]): Promise<void> {
     return new Promise((resolve, reject) => {
       for (const op of ops) this.#commit.attach(op)
@@ -281,7 +281,7 @@ export class Outbox {
       },
       state: () => this.#lanes[lane],
       attach: (ops) => {
-        for (const op of ops) this.attach(op)
+        for (const op of ops) this.#attach(op)
       },
       damaged: this.#parts.events.damaged,
       // The cursor rides on the next commit; upkeep makes one when nothing else does.
@@ -412,6 +412,9 @@ function storedState(store: KeyValueStore, replayFrom: Offset): StoredState {
   return {
     async *slices() {
       for await (const [key, value] of store.entries(namedRange('s'))) yield [nameOf(key), value] as const
+    },
+    async *attached() {
+      for await (const [key, value] of store.entries(namedRange('q'))) yield [nameOf(key), value] as const
     },
     async *records() {
       let start = replayFrom

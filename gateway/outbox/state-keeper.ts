@@ -6,6 +6,8 @@ export type SnapshotSlice = readonly [name: string, value: Buffer | null]
 /** What is on disk of the state machine: slices of different age, and the records behind the oldest of them. */
 export interface StoredState {
   slices(): AsyncIterable<readonly [name: string, value: Buffer]>
+  /** What other parts attached to commits, by the name they gave it. */
+  attached(): AsyncIterable<readonly [name: string, value: Buffer]>
   /** Records of the readings lane that at least one slice does not know yet, in order. */
   records(): AsyncIterable<readonly [offset: Offset, line: string]>
 }

@@ -4,8 +4,10 @@ import { type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
 import { type EventOrigin, encodeEvent } from './event-message.ts'
 import type { ForwardEvents } from './events.ts'
-import { growth } from './pack-forwarder.ts'
+import { AUDIT_EVERY } from './pack-forwarder.ts'
+import { forgotten } from './position.ts'
 import type { LaneSource } from './source.ts'
+import { growth } from './wait.ts'
 
 interface Tools {
   source: LaneSource
@@ -43,7 +45,7 @@ export class EventForwarder {
 
   /** Runs until `signal` aborts. `drained` is called once everything that was pending at the start is in the stream. */
   async run(session: CentralSession, attempts: Attempts, signal: AbortSignal, drained: () => void): Promise<void> {
-    const { source, events } = this.#tools
+    const { source, events, clock } = this.#tools
     this.#chains.clear()
     const pendingUntil = source.head
     let checked = false
@@ -53,7 +55,7 @@ export class EventForwarder {
         checked = true
         if (source.cursor.next >= pendingUntil) drained()
         if (source.cursor.next >= source.head) {
-          await growth(source, source.cursor.next, signal)
+          checked = await growth(source, source.cursor.next, clock, AUDIT_EVERY, signal)
           continue
         }
         await this.#forwardSome(session, attempts, signal)
@@ -71,14 +73,13 @@ export class EventForwarder {
     const { source, stream, ackTimeout, events } = this.#tools
     const facts = await session.facts(stream, ackTimeout)
     const { cursor } = source
-    const known = cursor.streamCreated !== null
-    const recreated = known && facts.created !== cursor.streamCreated
-    const truncated = known && facts.lastSequence < cursor.sequence
-    if (recreated || truncated) {
+    const why = forgotten(facts, cursor)
+    if (why !== null) {
       const next = Math.min(cursor.next, source.tail)
-      events.rewound(source.lane, next, recreated ? 'recreated' : 'truncated')
+      events.rewound(source.lane, next, why)
       source.moveCursor({ next, sequence: 0, streamCreated: facts.created })
-    } else if (!known) source.moveCursor({ ...cursor, streamCreated: facts.created })
+      this.#chains.clear()
+    } else if (cursor.streamCreated === null) source.moveCursor({ ...cursor, streamCreated: facts.created })
   }
 
   async #forwardSome(session: CentralSession, attempts: Attempts, signal: AbortSignal): Promise<void> {

@@ -7,8 +7,9 @@ import type { ForwardEvents } from './events.ts'
 import type { Pace } from './pace.ts'
 import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
-import { decidePosition, type Position } from './position.ts'
+import { decidePosition, forgotten, type Position } from './position.ts'
 import type { LaneSlice, LaneSource } from './source.ts'
+import { growth, untilAborted } from './wait.ts'
 
 export interface PackSettings extends PackSizeSettings {
   compress: 'none' | 'gzip' | 'auto'
@@ -27,6 +28,9 @@ interface Tools {
   breaker: Breaker
   events: ForwardEvents
 }
+
+/** With nothing to send, the stream is looked at this often: a loss must not wait for the next reading to be noticed. */
+export const AUDIT_EVERY: Millis = 15_000
 
 /** `auto` compresses when the link carries less than this: then the bytes cost more than the processor. */
 const SLOW_LINK_BYTES_PER_MS = 4000
@@ -138,8 +142,8 @@ export class PackForwarder {
     let { next, expected } = position
     while (!signal.aborted) {
       if (next >= source.head) {
-        await growth(source, next, signal)
-        await pause(clock, settings.linger, signal)
+        if (await growth(source, next, clock, AUDIT_EVERY, signal)) await pause(clock, settings.linger, signal)
+        else if (!signal.aborted && (await this.#forgotten(session))) return
         continue
       }
       await pause(clock, breaker.wait, signal)
@@ -160,6 +164,13 @@ export class PackForwarder {
       events.stored(source.lane, slice.count, message.body.length, roundTrip)
       for (const gap of slice.gaps) events.declared(source.lane, gap)
     }
+  }
+
+  /** Whether the stream has less than it acknowledged: a follower that lost its disk may lead it by now. */
+  async #forgotten(session: CentralSession): Promise<boolean> {
+    const { source, target, settings } = this.#tools
+    const facts = await session.facts(target.stream, settings.ackTimeout)
+    return forgotten(facts, source.cursor) !== null
   }
 
   /** The slice as a message; a single record that no message of this server can hold is declared, not sent. */
@@ -194,26 +205,3 @@ export class PackForwarder {
     this.#bytesPerMs = this.#bytesPerMs === null ? rate : this.#bytesPerMs * 0.8 + rate * 0.2
   }
 }
-
-/** Resolves when the lane has something beyond `next`, or on abort. */
-function growth(source: LaneSource, next: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      stop()
-      signal.removeEventListener('abort', finish)
-      resolve()
-    }
-    const stop = source.onGrowth(finish)
-    signal.addEventListener('abort', finish)
-    if (source.head > next || signal.aborted) finish()
-  })
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-export { growth, untilAborted }

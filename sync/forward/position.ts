@@ -54,9 +54,14 @@ export function decidePosition(findings: Findings): Position {
     return next < cursor.next ? { kind: 'rewind', next, expected, why: 'behind' } : { kind: 'continue', next, expected }
   }
   // Nothing of ours is there. Either it never was, or retention removed it, or the centre forgot it.
-  if (cursor.streamCreated === null) return { kind: 'continue', next: cursor.next, expected }
-  const next = Math.min(cursor.next, findings.localTail)
-  if (facts.created !== cursor.streamCreated) return { kind: 'rewind', next, expected, why: 'recreated' }
-  if (facts.lastSequence < cursor.sequence) return { kind: 'rewind', next, expected, why: 'truncated' }
-  return { kind: 'continue', next: cursor.next, expected }
+  const why = forgotten(facts, cursor)
+  if (why === null) return { kind: 'continue', next: cursor.next, expected }
+  return { kind: 'rewind', next: Math.min(cursor.next, findings.localTail), expected, why }
+}
+
+/** Whether the stream is younger, or shorter, than what it acknowledged to us; null when it is neither. */
+export function forgotten(facts: StreamFacts, cursor: Cursor): 'recreated' | 'truncated' | null {
+  if (cursor.streamCreated === null) return null
+  if (facts.created !== cursor.streamCreated) return 'recreated'
+  return facts.lastSequence < cursor.sequence ? 'truncated' : null
 }

@@ -9,4 +9,4 @@ export type {
 } from './central.ts'
 export { RefusedError, StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
 export { type NatsSettings, natsDialer } from './nats.ts'
-export { SimulatedCentre } from './simulated-centre.ts'
+export { type LinkFaults, NO_FAULTS, SimulatedCentre } from './simulated-centre.ts'

@@ -21,10 +21,13 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves after `delay`, or at once when `signal` aborts (never rejects: the caller looks at the signal). */
+/** Resolves after `delay`, or at once when there is none or when `signal` aborts (never rejects: the caller looks at the signal). */
 export function pause(clock: Clock, delay: Millis, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted) return resolve()
+    if (delay <= 0 || signal?.aborted) {
+      resolve()
+      return
+    }
     const finish = (): void => {
       cancel()
       signal?.removeEventListener('abort', finish)

@@ -1,0 +1,164 @@
+import type { Lane, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
+import type { Acceptor, Publish } from './acceptor.ts'
+import { Admission, type AdmissionSettings } from './admission.ts'
+import { type DecodeLimits, type DecodeProblem, decodePayload, unknownTopic } from './decode/index.ts'
+import type { TopicMap, TopicMatch } from './topics/index.ts'
+import type { Unreleased } from './unreleased.ts'
+
+/** The durable side of ingest. */
+export interface Journal {
+  readonly accepting: boolean
+  refusal(): StopAcceptingError
+  append(lane: Lane, line: string): Offset
+  whenDurable(callback: (error: Error | null) => void): void
+}
+
+/** The deterministic side of ingest. */
+export interface Machine {
+  isRepeat(reading: Reading, dup: boolean): boolean
+  apply(reading: Reading, offset: Offset): readonly ThresholdEvent[]
+}
+
+/** What is counted; all since the process started. */
+export type IngestCounter =
+  /** Publishes taken in. */
+  | 'publishes'
+  /** Readings made durable for the first time. */
+  | 'readings'
+  /** Readings, or whole QoS 2 publishes, that were there already. */
+  | 'repeats'
+  /** Events decided. */
+  | 'events'
+  /** Publishes of which something went to the dead letters. */
+  | 'deadLetters'
+  /** QoS 0 publishes dropped under load. */
+  | 'shed'
+  /** Publishes not acknowledged because the outbox takes nothing. */
+  | 'refused'
+
+export interface IngestParts {
+  topics: TopicMap
+  limits: DecodeLimits
+  admission: AdmissionSettings
+  machine: Machine
+  journal: Journal
+  unreleased: Unreleased
+  count(counter: IngestCounter): void
+}
+
+type Done = (error: Error | null) => void
+
+/**
+ * The way of a publish: topic -> payload -> readings -> no repeats -> events -> one commit -> acknowledgement.
+ *
+ * Everything up to the commit happens at once, in arrival order; acknowledgements fire in the same order when the commit
+ * is durable. A repeat waits for that too: the reading that it repeats may be in the commit that is under way.
+ */
+export class Ingest implements Acceptor {
+  readonly #parts: IngestParts
+  readonly #admission: Admission
+  /** Publishes that arrived while nothing could be taken in, in order. */
+  #queue: { publish: Publish; done: Done }[] = []
+
+  constructor(parts: IngestParts) {
+    this.#parts = parts
+    this.#admission = new Admission(parts.admission)
+  }
+
+  get overloaded(): boolean {
+    return this.#admission.overloaded
+  }
+
+  accept(publish: Publish, done: Done): void {
+    if (publish.qos === 0 && this.#admission.overloaded) {
+      this.#parts.count('shed')
+      done(null)
+    } else if (this.#admission.closed || this.#queue.length > 0) this.#queue.push({ publish, done })
+    else this.#take(publish, done)
+  }
+
+  released(clientId: string, messageId: number | null): void {
+    this.#parts.unreleased.release(clientId, messageId)
+  }
+
+  #take(publish: Publish, done: Done): void {
+    const { topics, journal, count } = this.#parts
+    const match = topics.lookup(publish.topic)
+    if (match === 'local') {
+      // Nothing to store, but a client's acknowledgements keep their order.
+      if (this.#admission.idle) done(null)
+      else journal.whenDurable(done)
+      return
+    }
+    if (!journal.accepting) {
+      count('refused')
+      done(journal.refusal())
+      return
+    }
+    count('publishes')
+    this.#store(match, publish)
+    const bytes = publish.payload.length
+    this.#admission.enter(bytes)
+    journal.whenDurable((error) => {
+      this.#admission.leave(bytes)
+      if (error) count('refused')
+      done(error)
+      if (this.#queue.length > 0) this.#drain()
+    })
+  }
+
+  #drain(): void {
+    const waiting = this.#queue
+    this.#queue = []
+    for (let i = 0; i < waiting.length; i++) {
+      if (this.#admission.closed) {
+        this.#queue = [...waiting.slice(i), ...this.#queue]
+        return
+      }
+      const next = waiting[i]
+      if (next) this.#take(next.publish, next.done)
+    }
+  }
+
+  #store(match: TopicMatch | null, publish: Publish): void {
+    const { unreleased, limits, count } = this.#parts
+    const { clientId, messageId, qos, received } = publish
+    if (qos === 2) {
+      if (unreleased.has(clientId, messageId)) {
+        count('repeats')
+        return
+      }
+      unreleased.add(clientId, messageId, received)
+    }
+    if (match === null) {
+      this.#keepDeadLetter(publish, unknownTopic(publish.topic))
+      return
+    }
+    const { readings, problem } = decodePayload(match, publish.payload, received, limits)
+    for (const reading of readings) this.#storeReading(reading, match, publish.dup)
+    if (problem) this.#keepDeadLetter(publish, problem)
+  }
+
+  #storeReading(reading: Reading, match: TopicMatch, dup: boolean): void {
+    const { machine, journal, count } = this.#parts
+    if (machine.isRepeat(reading, dup)) {
+      count('repeats')
+      return
+    }
+    const prefix = reading.metric === match.metric && match.prefix !== null ? match.prefix : undefined
+    const offset = journal.append('readings', encodeLine(reading, prefix))
+    count('readings')
+    for (const event of machine.apply(reading, offset)) {
+      journal.append('events', JSON.stringify(event))
+      count('events')
+    }
+  }
+
+  #keepDeadLetter(publish: Publish, problem: DecodeProblem): void {
+    const { topic, clientId, payload, received } = publish
+    this.#parts.count('deadLetters')
+    const letter = { ...problem, topic, client: clientId, received, payload: payload.toString('base64') }
+    this.#parts.journal.append('deadletters', encodeDeadLetter(letter))
+  }
+}
