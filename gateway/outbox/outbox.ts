@@ -356,6 +356,7 @@ export class Outbox {
         if ((await disk.freeBytes(dir)) < settings.minFree) await disk.release(layout.reserve(dir))
         const opened = await openAll(this.#parts)
         this.#store = opened.store
+        if (signal.aborted) return
         this.#identity = opened.identity
         this.#lanes = opened.lanes
         this.#storedReplayFrom = opened.replayFrom

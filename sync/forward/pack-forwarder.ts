@@ -85,10 +85,9 @@ export class PackForwarder {
   async #locate(session: CentralSession): Promise<Position> {
     const { source, target, term, settings, events } = this.#tools
     const { stream, subject } = target
-    const [facts, head] = await Promise.all([
-      session.facts(stream, settings.ackTimeout),
-      session.head(stream, subject, settings.ackTimeout),
-    ])
+    // In this order: a stream that forgets between the two answers is caught by the second, not missed by both.
+    const head = await session.head(stream, subject, settings.ackTimeout)
+    const facts = await session.facts(stream, settings.ackTimeout)
     const own = ownHead(await this.#newestOwn(session, head), source.epoch)
     const { cursor } = source
     const position = decidePosition({
@@ -105,7 +104,8 @@ export class PackForwarder {
       const foreign = head?.headers.get(HEADERS.epoch)
       if (foreign !== undefined && foreign !== source.epoch && cursor.sequence > 0) events.rival(source.lane, foreign)
       if (position.kind === 'rewind') events.rewound(source.lane, position.next, position.why)
-      source.moveCursor({ next: position.next, sequence: position.expected, streamCreated: facts.created })
+      const sequence = position.kind === 'rewind' ? position.expected : Math.max(cursor.sequence, position.expected)
+      source.moveCursor({ next: position.next, sequence, streamCreated: facts.created })
     }
     return position
   }

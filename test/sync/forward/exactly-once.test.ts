@@ -90,9 +90,9 @@ async function live(
     else if (dice < 0.95) {
       log.push('power cut')
       disk.powerCut()
-      const dead = (gateway as { forwarder: Forwarder } | null)?.forwarder.stop()
+      const { box, forwarder } = gateway as unknown as { box: TestOutbox; forwarder: Forwarder }
       let stopped = false
-      void dead?.then(() => {
+      void Promise.allSettled([forwarder.stop(), box.outbox.close()]).then(() => {
         stopped = true
       })
       await clock.runUntil(() => stopped, 60_000)
