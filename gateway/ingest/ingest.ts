@@ -146,8 +146,7 @@ export class Ingest implements Acceptor {
       count('repeats')
       return
     }
-    const prefix = reading.metric === match.metric && match.prefix !== null ? match.prefix : undefined
-    const offset = journal.append('readings', encodeLine(reading, prefix))
+    const offset = journal.append('readings', encodeLine(reading, match.line))
     count('readings')
     for (const event of machine.apply(reading, offset)) {
       journal.append('events', JSON.stringify(event))

@@ -28,12 +28,13 @@ export class OperatorError extends TidegateError {}
 /** The person who typed the command got it wrong: say how it is written; exit code 2. */
 export class UsageError extends TidegateError {}
 
-/** The `cause` chain of an error as one readable line. */
+/** The `cause` chain of an error as one readable line; a cause that its effect already quotes is left out. */
 export function describeError(error: unknown): string {
-  const parts: string[] = []
+  let text = ''
   for (let current: unknown = error; current !== undefined && current !== null; ) {
-    parts.push(current instanceof Error ? current.message : String(current))
+    const message = current instanceof Error ? current.message : String(current)
+    if (!text.includes(message)) text += text === '' ? message : `: ${message}`
     current = current instanceof Error ? current.cause : undefined
   }
-  return parts.join(': ')
+  return text
 }

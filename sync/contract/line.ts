@@ -9,19 +9,39 @@ import type { Quality, Reading, ReadingValue } from './reading.ts'
  * keys in the order of the interface.
  */
 
-/** Beginning of a reading's line up to its value: constant for a series, so a caller may keep it. */
-export function linePrefix(device: string, metric: string): string {
-  return `{"device":${quote(device)},"metric":${quote(metric)},`
+/** Pieces that the lines of one topic have in common, made once instead of for each reading. */
+export interface LineParts {
+  readonly device: string
+  readonly metric: string | null
+  readonly labels: Labels | null
+  /** Up to and with the key `metric`. */
+  readonly head: string
+  /** Up to the key `value`; empty when there is no metric. */
+  readonly prefix: string
+  readonly labelsText: string
+}
+
+/** Makes the pieces for the readings of one device, of one metric if its name is known. */
+export function lineParts(device: string, metric: string | null, labels: Labels | null): LineParts {
+  const head = `{"device":${quote(device)},"metric":`
+  return {
+    device,
+    metric,
+    labels,
+    head: flat(head),
+    prefix: metric === null ? '' : flat(`${head}${quote(metric)},`),
+    labelsText: labels === null ? '' : JSON.stringify(labels),
+  }
 }
 
 /**
  * The line of one reading.
  *
- * @param prefix `linePrefix(reading.device, reading.metric)`, if the caller has it at hand
+ * @param parts of the topic that it came from, if the caller has them: what does not fit the reading is not used
  */
-export function encodeLine(reading: Reading, prefix = linePrefix(reading.device, reading.metric)): string {
+export function encodeLine(reading: Reading, parts?: LineParts): string {
   const { value, unit, time, received, seq, session, id, quality, labels } = reading
-  let line = `${prefix}"value":${typeof value === 'number' ? number(value) : typeof value === 'string' ? quote(value) : value}`
+  let line = `${linePrefix(reading, parts)}"value":${scalar(value)}`
   if (unit !== undefined) line += `,"unit":${quote(unit)}`
   if (time !== undefined) line += `,"time":${number(time)}`
   line += `,"received":${number(received)}`
@@ -29,7 +49,7 @@ export function encodeLine(reading: Reading, prefix = linePrefix(reading.device,
   if (session !== undefined) line += `,"session":${quote(session)}`
   if (id !== undefined) line += `,"id":${quote(id)}`
   if (quality !== undefined) line += `,"quality":${quote(quality)}`
-  if (labels !== undefined) line += `,"labels":${JSON.stringify(labels)}`
+  if (labels !== undefined) line += `,"labels":${labels === parts?.labels ? parts.labelsText : JSON.stringify(labels)}`
   return `${line}}`
 }
 
@@ -82,8 +102,42 @@ export function decodeDeadLetter(text: string): DeadLetter {
   }
 }
 
-/** JSON has no NaN and no infinity: like `JSON.stringify`, which `decodeLine` then refuses, instead of a broken line. */
+function linePrefix({ device, metric }: Reading, parts?: LineParts): string {
+  if (parts?.device !== device) return `{"device":${quote(device)},"metric":${quote(metric)},`
+  return parts.metric === metric ? parts.prefix : `${parts.head}${quote(metric)},`
+}
+
+/** The same text in one piece of memory: V8 keeps a concatenation as a tree, and would walk it again for every line. */
+function flat(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8')
+}
+
+function scalar(value: ReadingValue): string {
+  if (typeof value === 'number') return number(value)
+  return typeof value === 'string' ? quote(value) : `${value}`
+}
+
+/** Fractions of a thousandth each, without the zeros at the end: `''`, `001`, ..., `01`, ..., `999`. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => `${1000 + i}`.slice(1).replace(/0+$/, ''))
+
+/**
+ * A number exactly as `JSON.stringify` writes it. Nearly all numbers of sensors are timestamps, counters and decimals of at
+ * most three places; put together from small integers they cost a third of the engine's general conversion. (For
+ * up to 15 digits the shortest decimal that reads back as the same double is the one that it was read from.)
+ */
 function number(value: number): string {
+  if (value < 0) return value === Number.NEGATIVE_INFINITY ? 'null' : `-${number(-value)}`
+  const scaled = Math.round(value * 1000)
+  if (scaled < 2 ** 31 && scaled / 1000 === value) {
+    const whole = Math.trunc(value)
+    const rest = scaled - whole * 1000
+    return rest === 0 ? `${whole}` : `${whole}.${THOUSANDTHS[rest]}`
+  }
+  if (value >= 1e9 && value < 1e15 && Number.isInteger(value)) {
+    const millions = Math.floor(value / 1e6)
+    return `${millions}${`${value - millions * 1e6 + 1e6}`.slice(1)}`
+  }
+  // JSON has no NaN and no infinity: like JSON.stringify, a null that decodeLine refuses, instead of a broken line.
   return value - value === 0 ? `${value}` : 'null'
 }
 
@@ -95,6 +149,7 @@ function quote(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`
 }
 
+type Labels = Readonly<Record<string, string>>
 type JsonObject = Readonly<Record<string, unknown>>
 
 function parseObject(text: string): JsonObject {
@@ -112,7 +167,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function holdsStrings(value: JsonObject): value is Readonly<Record<string, string>> {
+function holdsStrings(value: JsonObject): value is Labels {
   return Object.values(value).every((label) => typeof label === 'string')
 }
 
@@ -150,7 +205,7 @@ function quality(value: unknown): Quality {
   throw invalid('quality', "'good', 'uncertain' or 'bad'", value)
 }
 
-function labels(value: unknown): Readonly<Record<string, string>> {
+function labels(value: unknown): Labels {
   if (isObject(value) && holdsStrings(value)) return value
   throw invalid('labels', 'an object of strings', value)
 }

@@ -7,7 +7,7 @@ import {
   readingsSubject,
   STREAMS,
 } from '../contract/index.ts'
-import type { CentralDialer, CentralSession, StreamPlan } from '../link/index.ts'
+import { type CentralDialer, type CentralSession, StreamMissingError, type StreamPlan } from '../link/index.ts'
 import { type Clock, pause, type Random } from '../runtime/index.ts'
 import { Attempts } from './attempts.ts'
 import { Breaker, type BreakerSettings, type BreakerState } from './breaker.ts'
@@ -158,6 +158,8 @@ export class Forwarder {
     const attempts = (): Attempts =>
       new Attempts(session, (on, stream) => this.#provision(on, stream), this.#breaker, clock, random, settings.retry)
 
+    await this.#prepare(session)
+
     let eventsDrained = (): void => {}
     const drained = new Promise<void>((resolve) => {
       eventsDrained = resolve
@@ -193,6 +195,20 @@ export class Forwarder {
         throw error
       })
     }
+  }
+
+  /** Makes the streams that are missing, so that the first session of a new site starts without trouble. */
+  async #prepare(session: CentralSession): Promise<void> {
+    const { settings } = this.#parts
+    const missing = settings.provision.map(async ({ name }) => {
+      try {
+        await session.facts(name, settings.pack.ackTimeout)
+      } catch (error) {
+        // Anything else comes up again where it matters, and is reported there.
+        if (error instanceof StreamMissingError) await this.#provision(session, name)
+      }
+    })
+    await Promise.all(missing)
   }
 
   async #provision(session: CentralSession, stream: string): Promise<void> {

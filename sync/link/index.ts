@@ -8,5 +8,5 @@ export type {
   StreamPlan,
 } from './central.ts'
 export { RefusedError, StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
-export { type NatsSettings, natsDialer } from './nats.ts'
+export { connectNats, type NatsSettings, natsDialer, type ReconnectSettings } from './nats.ts'
 export { type LinkFaults, NO_FAULTS, SimulatedCentre } from './simulated-centre.ts'

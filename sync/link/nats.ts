@@ -49,42 +49,68 @@ const MISSED_PINGS = 2
 export function natsDialer(settings: NatsSettings): CentralDialer {
   return {
     async dial(signal) {
-      const dialing = connect(connectionOptions(settings))
-      const abandoned = new Promise<never>((_, reject) => {
-        const abandon = (): void => reject(new RetryableError('LINK_DIAL_ABANDONED', 'dialling was given up'))
-        if (signal.aborted) abandon()
-        else signal.addEventListener('abort', abandon, { once: true })
-      })
-      try {
-        const connection = await Promise.race([dialing, abandoned])
-        return await openSession(connection)
-      } catch (error) {
-        // Whoever wins the race later is not wanted any more.
-        dialing.then(
-          (late) => late.close(),
-          () => undefined,
-        )
-        if (error instanceof RetryableError) throw error
-        throw new RetryableError(
-          'LINK_DIAL_FAILED',
-          `cannot connect to ${settings.servers.join(', ')}: ${describeError(error)}`,
-          { cause: error },
-        )
-      }
+      return await openSession(await connectNats(settings, signal))
     },
   }
 }
 
-function connectionOptions(settings: NatsSettings): ConnectionOptions {
+/** How a connection that comes back by itself waits between attempts. */
+export interface ReconnectSettings {
+  wait: Millis
+  jitter: Millis
+}
+
+/**
+ * One connection to the first server that answers.
+ *
+ * @param reconnect let the client dial again by itself, for as long as it takes; null = a connection that is over stays over
+ * @throws RetryableError `LINK_DIAL_FAILED`, and `LINK_DIAL_ABANDONED` once `signal` aborts
+ */
+export async function connectNats(
+  settings: NatsSettings,
+  signal: AbortSignal,
+  reconnect: ReconnectSettings | null = null,
+): Promise<NatsConnection> {
+  const dialing = connect(connectionOptions(settings, reconnect))
+  const abandoned = new Promise<never>((_, reject) => {
+    const abandon = (): void => reject(new RetryableError('LINK_DIAL_ABANDONED', 'dialling was given up'))
+    if (signal.aborted) abandon()
+    else signal.addEventListener('abort', abandon, { once: true })
+  })
+  try {
+    return await Promise.race([dialing, abandoned])
+  } catch (error) {
+    // Whoever wins the race later is not wanted any more.
+    dialing.then(
+      (late) => late.close(),
+      () => undefined,
+    )
+    if (error instanceof RetryableError) throw error
+    throw new RetryableError(
+      'LINK_DIAL_FAILED',
+      `cannot connect to ${settings.servers.join(', ')}: ${describeError(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+function connectionOptions(settings: NatsSettings, reconnect: ReconnectSettings | null): ConnectionOptions {
   const options: ConnectionOptions = {
     servers: [...settings.servers],
     name: settings.name,
-    reconnect: false,
+    reconnect: reconnect !== null,
     timeout: settings.dialTimeout,
     pingInterval: settings.pingInterval,
     maxPingOut: MISSED_PINGS,
     noAsyncTraces: true,
     ignoreClusterUpdates: true,
+  }
+  if (reconnect !== null) {
+    options.maxReconnectAttempts = -1
+    options.reconnectTimeWait = reconnect.wait
+    options.reconnectJitter = reconnect.jitter
+    options.reconnectJitterTLS = reconnect.jitter
+    options.ignoreAuthErrorAbort = true
   }
   const authenticators: Authenticator[] = []
   if (settings.credentials !== undefined)

@@ -1,0 +1,87 @@
+import { UsageError } from '../../sync/contract/index.ts'
+import { DURATION_FORM, parseDuration } from '../config/index.ts'
+
+/** One `--option` of a command. Its name is the key in the command's `options`, written in kebab case. */
+export interface Option<T> {
+  readonly description: string
+  /** What its value is called in the help (`FILE`); null for a flag, which has none. */
+  readonly placeholder: string | null
+  /** Its value when it is not given. */
+  readonly initial: T
+  /** The default as the help shows it; null when there is none worth showing. */
+  readonly shown: string | null
+  /** @throws UsageError `OPTION_INVALID` */
+  read(text: string, name: string): T
+}
+
+export type Options = Readonly<Record<string, Option<unknown>>>
+
+/** What a command gets for its options. */
+export type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never }
+
+/** On or off: `--json`. */
+export const flag = (description: string): Option<boolean> => ({
+  description,
+  placeholder: null,
+  initial: false,
+  shown: null,
+  read: () => true,
+})
+
+/** A text: `--config FILE`. */
+export function text(placeholder: string, description: string): Option<string | undefined>
+export function text(placeholder: string, description: string, initial: string): Option<string>
+export function text(placeholder: string, description: string, initial?: string): Option<string | undefined> {
+  return { description, placeholder, initial, shown: initial ?? null, read: (value) => value }
+}
+
+/** A duration with its unit, in milliseconds: `--for 20s`. */
+export function duration(description: string): Option<number | undefined>
+export function duration(description: string, initial: string): Option<number>
+export function duration(description: string, initial?: string): Option<number | undefined> {
+  const read = (value: string, name: string): number => parseDuration(value) ?? invalid(name, DURATION_FORM, value)
+  return {
+    description,
+    placeholder: 'DURATION',
+    initial: initial === undefined ? undefined : read(initial, 'default'),
+    shown: initial ?? null,
+    read,
+  }
+}
+
+/** A whole number of at least `min`: `--devices 20`. */
+export function integer(description: string, min: number): Option<number | undefined>
+export function integer(description: string, min: number, initial: number): Option<number>
+export function integer(description: string, min: number, initial?: number): Option<number | undefined> {
+  return {
+    description,
+    placeholder: 'N',
+    initial,
+    shown: initial === undefined ? null : String(initial),
+    read(value, name) {
+      const number = Number(value)
+      const fine = value.trim() !== '' && Number.isSafeInteger(number) && number >= min
+      return fine ? number : invalid(name, `a whole number of at least ${min}`, value)
+    },
+  }
+}
+
+/** One of a few words: `--profile steady`. */
+export function choice<const T extends string>(
+  placeholder: string,
+  description: string,
+  words: readonly T[],
+  initial: NoInfer<T>,
+): Option<T> {
+  return {
+    description: `${description} (${words.join(', ')})`,
+    placeholder,
+    initial,
+    shown: initial,
+    read: (value, name) => words.find((word) => word === value) ?? invalid(name, `one of ${words.join(', ')}`, value),
+  }
+}
+
+function invalid(name: string, expected: string, came: string): never {
+  throw new UsageError('OPTION_INVALID', `${name}: expected ${expected}, got '${came}'`)
+}

@@ -1,0 +1,11 @@
+/** A gateway's configuration: one YAML file, `TIDEGATE_*` variables over it, defaults under it. */
+export { formatBytes, parseBytes, SIZE_FORM } from './bytes.ts'
+export { DURATION_FORM, formatDuration, parseDuration } from './duration.ts'
+export { CONFIG_FILE_VARIABLE, type Environment, variableName } from './environment.ts'
+export { configExampleYaml } from './example.ts'
+export { configJsonSchema, type JsonSchema } from './json-schema.ts'
+export { loadConfig, type ParseOptions, parseConfig } from './load.ts'
+export { nearest } from './nearest.ts'
+export { ConfigError, type Problem } from './problem.ts'
+export { configReferenceMarkdown } from './reference.ts'
+export type { Config } from './schema/index.ts'

@@ -1,0 +1,237 @@
+import type { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { ConnectPacket } from 'aedes'
+import type { Millis } from '../../../sync/contract/index.ts'
+import type { Clock } from '../../../sync/runtime/index.ts'
+import type { Acceptor } from '../acceptor.ts'
+import type { MqttAccess } from './access.ts'
+import type { Client } from './aedes-internals.ts'
+import { FanOut } from './fan-out.ts'
+import { FrameGuard } from './frame-guard.ts'
+import { GuardedSocket } from './guarded-socket.ts'
+import { LocalBroker, type LocalMessage } from './local-broker.ts'
+import type { Log, MqttCounters } from './observation.ts'
+import { MemoryPersistence } from './persistence.ts'
+import { PublishGate } from './publish-gate.ts'
+import { RetainedMessages } from './retained-messages.ts'
+import { Sessions } from './sessions.ts'
+import type { MqttLimits } from './settings.ts'
+import { SubscriberPolicy } from './subscriber-policy.ts'
+import { UnreleasedIds } from './unreleased-ids.ts'
+
+export interface BrokerOptions {
+  acceptor: Acceptor
+  limits: MqttLimits
+  clock: Clock
+  log: Log
+  counters: MqttCounters
+  access: MqttAccess
+}
+
+export interface LocalPublishOptions {
+  qos?: 0 | 1 | 2
+  retain?: boolean
+}
+
+/** The MQTT broker of a gateway, as the rest of ingest sees it. */
+export interface Broker {
+  /** Serves MQTT on an accepted stream; everything about the connection ends with it. `peer` names it in logs. */
+  attach(stream: Duplex, peer: string): GuardedSocket
+  /** A message of the gateway's own, for local subscribers only: it does not go to the acceptor. */
+  publishLocal(topic: string, payload: Buffer | string, options?: LocalPublishOptions): void
+  /**
+   * Stops reading, waits until what is under way is answered, hangs up, publishes the wills that this causes; after
+   * `grace` whatever is left is cut.
+   */
+  close(grace: Millis): Promise<void>
+}
+
+/**
+ * aedes behind one adapter: it keeps connections, sessions and subscriptions; every publish (wills too) goes to the
+ * acceptor, and only its `done` lets aedes acknowledge, in the order in which `done` is called. Local subscribers see a
+ * publish after that.
+ *
+ * QoS 2 (MQTT 3.1.1 §4.3.3): each transmission, repeats included, goes to the acceptor, PUBREC follows its `done`; local
+ * subscribers see the first only, until PUBREL, which the acceptor is told of before PUBCOMP.
+ */
+export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  const adapter = new BrokerAdapter(options)
+  await adapter.start()
+  return adapter
+}
+
+class BrokerAdapter implements Broker {
+  readonly #options: BrokerOptions
+  readonly #aedes: LocalBroker
+  readonly #open = new Set<GuardedSocket>()
+  /** Stops the clock that a connection has until its CONNACK. */
+  readonly #deadlines = new WeakMap<Duplex, () => void>()
+  readonly #gate: PublishGate
+  #changed: (() => void) | null = null
+
+  constructor(options: BrokerOptions) {
+    this.#options = options
+    const { limits, counters, acceptor, access, clock, log } = options
+    const policy = new SubscriberPolicy(limits, counters, access)
+    const gate = new PublishGate({ acceptor, clock, log, counters, onIdle: () => this.#changed?.() })
+    this.#gate = gate
+    const fanOut = new FanOut<LocalMessage>()
+    const retained = new RetainedMessages(limits)
+    const sessions = new Sessions(limits, {
+      onQueueFull: () => counters.increment('sessions.droppedQueueFull'),
+      onEvicted: () => counters.increment('sessions.evicted'),
+    })
+    const unreleased = new UnreleasedIds({ maxUnreleased: limits.maxUnreleased, maxClients: limits.maxConnections })
+    const persistence = new MemoryPersistence<Client>(
+      { sessions, retained, unreleased },
+      {
+        mayReceive: (clientId, filter) => policy.mayReceive(clientId, filter),
+        isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
+        onReleased: (clientId, messageId) => acceptor.released(clientId, messageId),
+      },
+    )
+    this.#aedes = new LocalBroker(
+      {
+        persistence,
+        concurrency: 1_000,
+        // The deadline set in `attach` comes first and is counted; this one is the library's own.
+        connectTimeout: limits.connectTimeout * 2,
+        drainTimeout: limits.drainTimeout,
+        // What one chunk can hold: a client may send at once after CONNECT (MQTT 3.1.1 §3.1.4).
+        queueLimit: 64 * 1024,
+        maxInflightInbound: limits.maxUnreleased,
+        maxTopicLevels: limits.maxTopicLevels,
+        maxClientsIdLength: limits.maxClientIdBytes,
+        preConnect: (_client, packet, done) => this.#preConnect(packet, done),
+        authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
+        authorizePublish: (client, packet, done) => gate.pass(client, packet, done),
+        authorizeSubscribe: (client, subscription, done) => done(null, policy.grant(client, subscription)),
+        authorizeForward: (client, packet) => policy.forward(client, packet),
+      },
+      { fanOut, sessions, retained },
+      {
+        onRetainRefused: (topic) => {
+          counters.increment('retained.refused')
+          log.debug({ topic }, 'retained message refused: the store is full')
+        },
+        onTakenOver: (clientId) => {
+          counters.increment('clients.takenOver')
+          log.debug({ clientId }, 'a new connection took over the client id')
+        },
+      },
+    )
+  }
+
+  async start(): Promise<void> {
+    const { log, counters } = this.#options
+    const failed = (client: Client, error: Error): void => {
+      // aedes reports each write to a connection that is gone already.
+      if (client.closed) return
+      counters.increment('clients.failed')
+      log.debug({ clientId: client.id, reason: error.message }, 'MQTT client failed')
+    }
+    this.#aedes.on('clientError', failed)
+    this.#aedes.on('connectionError', failed)
+    const emitter: EventEmitter = this.#aedes
+    emitter.on('error', (error: Error) => log.error({ error }, 'MQTT broker error'))
+    this.#aedes.on('connackSent', (packet, client) => {
+      if (packet.returnCode === 0) this.#deadlines.get(client.conn)?.()
+    })
+    this.#aedes.on('clientReady', ({ conn }) => {
+      // The library handles what came together with CONNECT right after this event; what comes now has to stay behind it.
+      if (conn instanceof GuardedSocket) conn.accept()
+    })
+    await this.#aedes.listen()
+  }
+
+  attach(stream: Duplex, peer: string): GuardedSocket {
+    const { limits, clock, counters, log } = this.#options
+    const connection = new GuardedSocket(stream, {
+      guard: new FrameGuard(limits),
+      maxInflightBytes: limits.maxInflightBytes,
+      onViolation: (fault) => {
+        counters.increment(`violations.${fault.code}`)
+        log.debug({ code: fault.code, clientId: client.id, peer }, `MQTT connection cut: ${fault.message}`)
+      },
+    })
+    const stopDeadline = clock.after(limits.connectTimeout, () => {
+      counters.increment('connections.timedOut')
+      connection.destroy()
+    })
+    this.#deadlines.set(connection, stopDeadline)
+    this.#open.add(connection)
+    connection.once('close', () => {
+      stopDeadline()
+      this.#open.delete(connection)
+      this.#changed?.()
+    })
+    const client = this.#aedes.handle(connection)
+    return connection
+  }
+
+  publishLocal(topic: string, payload: Buffer | string, options: LocalPublishOptions = {}): void {
+    const { qos = 0, retain = false } = options
+    this.#aedes.publish({ cmd: 'publish', topic, payload, qos, retain, dup: false })
+  }
+
+  async close(grace: Millis): Promise<void> {
+    const { clock } = this.#options
+    const deadline = clock.monotonic() + grace
+    for (const connection of this.#open) connection.rest()
+    await this.#until(() => this.#gate.pending === 0, deadline)
+    // The last acknowledgements of QoS 2 are a few promises behind.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const connection of this.#open) connection.hangUp()
+    await this.#until(() => this.#open.size === 0, deadline)
+    for (const connection of this.#open) connection.destroy()
+    await this.#until(() => this.#open.size === 0 && this.#gate.pending === 0, deadline)
+    await new Promise<void>((resolve) => this.#aedes.close(resolve))
+  }
+
+  #preConnect(packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {
+    const longest = Math.max(1, Math.floor(this.#options.limits.maxKeepAlive / 1000))
+    if (!packet.keepalive || packet.keepalive > longest) packet.keepalive = longest
+    done(null, true)
+  }
+
+  #authenticate(
+    client: Client,
+    username: string | undefined,
+    password: Buffer | undefined,
+    done: (error: null, success: boolean) => void,
+  ): void {
+    const { access, counters, log } = this.#options
+    const authenticate = access.authenticate?.bind(access)
+    if (authenticate === undefined) {
+      done(null, true)
+      return
+    }
+    const answer = (success: boolean): void => {
+      if (!success) counters.increment('clients.authenticationFailed')
+      done(null, success)
+    }
+    const ask = async (): Promise<boolean> => authenticate(client.id, username, password)
+    ask().then(answer, (error: unknown) => {
+      log.error({ error, clientId: client.id }, 'authentication failed to answer: the client is refused')
+      answer(false)
+    })
+  }
+
+  /** Resolves when `condition` holds or the deadline has passed. */
+  #until(condition: () => boolean, deadline: Millis): Promise<void> {
+    const { clock } = this.#options
+    return new Promise((resolve) => {
+      const left = Math.max(0, deadline - clock.monotonic())
+      const finish = (): void => {
+        stop()
+        this.#changed = null
+        resolve()
+      }
+      const stop = clock.after(left, finish)
+      this.#changed = () => {
+        if (condition()) finish()
+      }
+      this.#changed()
+    })
+  }
+}

@@ -1,0 +1,276 @@
+import type { Bytes } from '../../../sync/contract/index.ts'
+import { type ConnectLimits, checkConnect } from './connect-frame.ts'
+import { checkFilters, type FilterLimits } from './subscribe-frame.ts'
+import { checkTopicName } from './topic-text.ts'
+import { textViolation, type Violation, violation } from './violation.ts'
+
+/** The limits a guard enforces; sizes are remaining lengths (MQTT 3.1.1 §2.2.3). */
+export interface FrameLimits extends ConnectLimits, FilterLimits {
+  maxConnectBytes: Bytes
+  maxPublishBytes: Bytes
+  maxSubscribeBytes: Bytes
+}
+
+/** Where one PUBLISH lies in `data`. Offsets are valid only during the call. */
+export interface PublishFrame {
+  data: Buffer
+  /** The frame is `data[start..end)`; `end` lies beyond `data` while the rest of the payload has yet to come. */
+  start: number
+  end: number
+  /** The topic is `data[topicStart..topicEnd)`: valid UTF-8, no wildcard, within the limits. */
+  topicStart: number
+  topicEnd: number
+  /** 0 for QoS 0. */
+  packetId: number
+  payloadStart: number
+  qos: 0 | 1 | 2
+  dup: boolean
+  retain: boolean
+}
+
+/**
+ * Looks at what passes the guard. This is the door for a direct way of readings past the broker library: the guard
+ * already knows frame, topic, packet identifier and payload of every PUBLISH before the library's parser sees a byte.
+ */
+export interface FrameSink {
+  onPublishFrame(frame: PublishFrame): void
+}
+
+const TYPE = {
+  connect: 1,
+  publish: 3,
+  puback: 4,
+  pubrec: 5,
+  pubrel: 6,
+  pubcomp: 7,
+  subscribe: 8,
+  unsubscribe: 10,
+  pingreq: 12,
+  disconnect: 14,
+} as const
+
+/** Flag bits a client has to send with each packet type (MQTT-2.2.2-1); -1 = no client may send the type. */
+const FLAGS: readonly number[] = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1]
+
+const INCOMPLETE = -1
+const REFUSED = -2
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Scans a client's byte stream for MQTT 3.1.1 frames before any parser sees it, and lets bytes pass only when the
+ * checks that concern them have passed: a whole control packet, or a PUBLISH up to its payload (which streams).
+ * So it holds at most one control packet or one PUBLISH header, and an oversized packet is refused after its fixed
+ * header. Whole frames in a chunk pass as that chunk: no copy.
+ *
+ *     awaiting-connect ── CONNECT ──▶ open ── DISCONNECT ──▶ ended (what follows is dropped, MQTT-3.14.4-2)
+ *            └───────── violation ─────┴────▶ refused (final)
+ */
+export class FrameGuard {
+  readonly #limits: FrameLimits
+  readonly #sink: FrameSink | undefined
+  #state: 'awaiting-connect' | 'open' | 'ended' | 'refused' = 'awaiting-connect'
+  /** Payload bytes of the current PUBLISH that are still to come. */
+  #payloadLeft = 0
+  /** Start of a frame that cannot be judged yet: the first `#heldLength` bytes of `#held`, judged again at `#needed`. */
+  #held = NOTHING
+  #heldLength = 0
+  #needed = 0
+  #passed: Buffer | null = null
+  #violation: Violation | null = null
+
+  constructor(limits: FrameLimits, sink?: FrameSink) {
+    this.#limits = limits
+    this.#sink = sink
+  }
+
+  get state(): 'awaiting-connect' | 'open' | 'ended' | 'refused' {
+    return this.#state
+  }
+
+  /** What the last `push` allowed to pass, in order; null when nothing did. */
+  get passed(): Buffer | null {
+    return this.#passed
+  }
+
+  /** Bytes held back because their frame cannot be judged yet. */
+  get heldBytes(): Bytes {
+    return this.#heldLength
+  }
+
+  /** Takes the next bytes of the stream. After a violation nothing passes any more. */
+  push(chunk: Buffer): Violation | null {
+    this.#passed = null
+    if (this.#state === 'refused') return this.#violation
+    if (this.#state === 'ended') return null
+    if (this.#heldLength === 0) return this.#scan(chunk)
+    const wanted = this.#needed - this.#heldLength
+    this.#hold(wanted < chunk.length ? chunk.subarray(0, wanted) : chunk)
+    if (this.#heldLength < this.#needed) return null
+    const head = this.#held.subarray(0, this.#heldLength)
+    this.#release()
+    return this.#scan(wanted < chunk.length ? Buffer.concat([head, chunk.subarray(wanted)]) : head)
+  }
+
+  #scan(data: Buffer): Violation | null {
+    let at = 0
+    if (this.#payloadLeft > 0) {
+      at = Math.min(this.#payloadLeft, data.length)
+      this.#payloadLeft -= at
+    }
+    while (at < data.length && this.#state !== 'ended') {
+      const next = this.#frame(data, at)
+      if (next === REFUSED) {
+        this.#state = 'refused'
+        this.#release()
+        return this.#violation
+      }
+      if (next === INCOMPLETE) {
+        this.#hold(data.subarray(at))
+        break
+      }
+      at = next
+    }
+    if (at === data.length) this.#passed = data
+    else if (at > 0) this.#passed = data.subarray(0, at)
+    return null
+  }
+
+  /** Judges the frame at `start`: where the next one begins, or INCOMPLETE (`#needed` set), or REFUSED. */
+  #frame(data: Buffer, start: number): number {
+    const first = data[start] ?? 0
+    const type = first >> 4
+    const flags = first & 0x0f
+    if (type === TYPE.publish) {
+      if ((flags & 0x06) === 0x06) return this.#refuse('QOS_INVALID', 'expected QoS 0, 1 or 2, came 3 (MQTT-3.3.1-4)')
+      if ((flags & 0x0e) === 0x08) return this.#refuse('DUP_WITHOUT_QOS', 'expected no DUP with QoS 0 (MQTT-3.3.1-2)')
+    } else if (FLAGS[type] !== flags) {
+      if (FLAGS[type] === -1) return this.#refuse('PACKET_TYPE_FORBIDDEN', `no client may send packet type ${type}`)
+      return this.#refuse('FLAGS_RESERVED', `packet type ${type} with flags ${flags} (MQTT-2.2.2-2)`)
+    }
+    if ((type === TYPE.connect) !== (this.#state === 'awaiting-connect')) {
+      if (type === TYPE.connect) return this.#refuse('SECOND_CONNECT', 'expected one CONNECT only (MQTT-3.1.0-2)')
+      return this.#refuse('FIRST_NOT_CONNECT', `expected CONNECT first, came packet type ${type} (MQTT-3.1.0-1)`)
+    }
+
+    let body = start + 2
+    let length = data[start + 1] ?? 0x80
+    if (length > 0x7f) {
+      length &= 0x7f
+      for (let shift = 7; ; shift += 7, body++) {
+        if (shift > 21)
+          return this.#refuse('LENGTH_MALFORMED', 'expected a remaining length of at most 4 bytes (§2.2.3)')
+        if (body >= data.length) return this.#await(data.length - start + 1)
+        const byte = data[body] ?? 0
+        length += (byte & 0x7f) << shift
+        if (byte < 0x80) break
+      }
+      body++
+    }
+    return type === TYPE.publish
+      ? this.#publish(data, start, body, length, flags)
+      : this.#control(data, start, body, length, type)
+  }
+
+  #publish(data: Buffer, start: number, body: number, length: number, flags: number): number {
+    if (length > this.#limits.maxPublishBytes) return this.#tooLarge('PUBLISH', length, this.#limits.maxPublishBytes)
+    const qos = ((flags >> 1) & 3) as 0 | 1 | 2
+    const idLength = qos === 0 ? 0 : 2
+    if (length < 2 + idLength)
+      return this.#refuse('PACKET_MALFORMED', `PUBLISH of ${length} bytes has no room for a topic`)
+    const topicStart = body + 2
+    if (topicStart > data.length) return this.#await(topicStart - start)
+    const topicLength = ((data[body] ?? 0) << 8) | (data[body + 1] ?? 0)
+    const topicEnd = topicStart + topicLength
+    const payloadStart = topicEnd + idLength
+    const end = body + length
+    if (payloadStart > end) return this.#refuse('PACKET_MALFORMED', 'expected the topic of PUBLISH inside the packet')
+    if (topicLength > this.#limits.maxTopicBytes) return this.#fail(textViolation('TOPIC', 'TOO_LONG', topicLength))
+    if (payloadStart > data.length) return this.#await(payloadStart - start)
+
+    const fault = checkTopicName(data, topicStart, topicEnd, this.#limits)
+    if (fault !== null) return this.#fail(textViolation('TOPIC', fault, topicLength))
+    const packetId = qos === 0 ? 0 : ((data[topicEnd] ?? 0) << 8) | (data[topicEnd + 1] ?? 0)
+    if (qos !== 0 && packetId === 0)
+      return this.#refuse('PACKET_ID_ZERO', 'expected a packet identifier, came 0 (MQTT-2.3.1-1)')
+
+    if (this.#sink !== undefined) {
+      const dup = (flags & 0x08) !== 0
+      const retain = (flags & 0x01) !== 0
+      this.#sink.onPublishFrame({ data, start, end, topicStart, topicEnd, packetId, payloadStart, qos, dup, retain })
+    }
+    if (end <= data.length) return end
+    this.#payloadLeft = end - data.length
+    return data.length
+  }
+
+  #control(data: Buffer, start: number, body: number, length: number, type: number): number {
+    const largest = this.#largest(type)
+    if (length > largest) return this.#tooLarge(`packet type ${type}`, length, largest)
+    const end = body + length
+    if (end > data.length) return this.#await(end - start)
+
+    let fault: Violation | null = null
+    switch (type) {
+      case TYPE.connect:
+        fault = checkConnect(data, body, end, this.#limits)
+        if (fault === null) this.#state = 'open'
+        break
+      case TYPE.subscribe:
+      case TYPE.unsubscribe:
+        fault = checkFilters(data, body, end, type === TYPE.subscribe, this.#limits)
+        break
+      case TYPE.pingreq:
+        break
+      case TYPE.disconnect:
+        this.#state = 'ended'
+        break
+      default:
+        if (length !== 2)
+          fault = violation('PACKET_MALFORMED', `expected 2 bytes in packet type ${type}, came ${length}`)
+        else if (data.readUInt16BE(body) === 0)
+          fault = violation('PACKET_ID_ZERO', 'expected a packet identifier, came 0')
+    }
+    return fault === null ? end : this.#fail(fault)
+  }
+
+  #largest(type: number): Bytes {
+    if (type === TYPE.connect) return this.#limits.maxConnectBytes
+    if (type === TYPE.subscribe || type === TYPE.unsubscribe) return this.#limits.maxSubscribeBytes
+    return type === TYPE.pingreq || type === TYPE.disconnect ? 0 : 2
+  }
+
+  #await(bytes: number): number {
+    this.#needed = bytes
+    return INCOMPLETE
+  }
+
+  #tooLarge(what: string, length: number, limit: number): number {
+    return this.#refuse('PACKET_TOO_LARGE', `expected at most ${limit} bytes in ${what}, came ${length}`)
+  }
+
+  #refuse(code: Violation['code'], message: string): number {
+    return this.#fail(violation(code, message))
+  }
+
+  #fail(fault: Violation): number {
+    this.#violation = fault
+    return REFUSED
+  }
+
+  /** Keeps a copy that grows with what came, not with what was announced: an idle attacker costs what it sent. */
+  #hold(bytes: Buffer): void {
+    const length = this.#heldLength + bytes.length
+    if (length > this.#held.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.#needed, Math.max(64, length, this.#held.length * 2)))
+      this.#held.copy(grown, 0, 0, this.#heldLength)
+      this.#held = grown
+    }
+    bytes.copy(this.#held, this.#heldLength)
+    this.#heldLength = length
+  }
+
+  #release(): void {
+    this.#held = NOTHING
+    this.#heldLength = 0
+  }
+}

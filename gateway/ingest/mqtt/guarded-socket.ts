@@ -1,0 +1,191 @@
+import { Duplex } from 'node:stream'
+import type { Bytes } from '../../../sync/contract/index.ts'
+import type { FrameGuard } from './frame-guard.ts'
+import { type Violation, violation } from './violation.ts'
+
+/** Up to this size, the pieces of one write are copied together: one system call, one TLS record or WebSocket frame. */
+const JOIN_BELOW: Bytes = 64 * 1024
+
+/** Read-ahead: what the broker has not taken yet. */
+const READ_AHEAD: Bytes = 64 * 1024
+
+export interface GuardedSocketOptions {
+  guard: FrameGuard
+  /** Bytes held by publishes under way (`hold`) at which the socket is no longer read. */
+  maxInflightBytes: Bytes
+  onViolation(violation: Violation): void
+}
+
+/**
+ * The connection a broker is given: everything read from `socket` (TCP, TLS, WebSocket stream, Unix) has passed the
+ * frame guard, and everything written in one turn of the event loop leaves as one write.
+ *
+ *     awaiting-connect ── CONNECT ──▶ connecting ── `accept` ──▶ accepted
+ *            └── violation, `hangUp` ──────┴──────────────────────┴──▶ refused ──▶ destroyed
+ *
+ * While connecting, the socket rests: the library would handle a packet that comes before it has handled CONNECT as if the
+ * client were authenticated already. It also rests while the broker's buffer is full, while too much is in flight, and
+ * after `rest`. From `refused` on nothing more reaches the broker.
+ *
+ * Backpressure goes through in both directions: a resting connection leaves its bytes in the kernel, and a write
+ * completes when the socket took it.
+ */
+export class GuardedSocket extends Duplex {
+  readonly #socket: Duplex
+  readonly #options: GuardedSocketOptions
+  #state: 'awaiting-connect' | 'connecting' | 'accepted' | 'refused' = 'awaiting-connect'
+  /** The broker has room for more. */
+  #wanted = false
+  #rested = false
+  /** What `#adjust` last told the socket. */
+  #reading = false
+  #inflight = 0
+  #written: (() => void) | null = null
+
+  constructor(socket: Duplex, options: GuardedSocketOptions) {
+    super({ allowHalfOpen: false, readableHighWaterMark: READ_AHEAD })
+    this.#socket = socket
+    this.#options = options
+    socket.pause()
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('end', () => {
+      if (this.#state !== 'refused') this.push(null)
+    })
+    socket.on('drain', () => this.#drained())
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('close', () => this.destroy())
+  }
+
+  /** Bytes written but not yet taken by the operating system. */
+  get backlog(): Bytes {
+    return this.writableLength + this.#socket.writableLength
+  }
+
+  /** The broker has handled CONNECT, and everything that came with it: read on. */
+  accept(): void {
+    if (this.#state !== 'connecting') return
+    this.#state = 'accepted'
+    this.#adjust()
+  }
+
+  /** A publish of `bytes` is under way: enough of them, and the socket rests. */
+  hold(bytes: Bytes): void {
+    this.#inflight += bytes
+    if (this.#inflight >= this.#options.maxInflightBytes) this.#adjust()
+  }
+
+  /** The publish of `bytes` is finished, well or badly. */
+  settle(bytes: Bytes): void {
+    this.#inflight -= bytes
+    if (!this.#reading) this.#adjust()
+  }
+
+  /** Reads no more, for good: what is in flight may still be answered. */
+  rest(): void {
+    this.#rested = true
+    this.#adjust()
+  }
+
+  /** Sends what has been written, says goodbye and takes nothing more; the connection is gone when the client agrees. */
+  hangUp(): void {
+    if (this.#state === 'refused' || this.destroyed) return
+    this.#state = 'refused'
+    this.end()
+    // What still comes is read and dropped, or the client's own goodbye would never be seen.
+    this.#socket.resume()
+  }
+
+  /** Cuts the connection for `fault`, with the CONNACK the client is owed. */
+  refuse(fault: Violation): void {
+    if (this.#state === 'refused' || this.destroyed) return
+    this.#state = 'refused'
+    this.#adjust()
+    this.#options.onViolation(fault)
+    if (fault.connack === undefined) this.destroy()
+    else this.#socket.end(Buffer.from([0x20, 2, 0, fault.connack]), () => this.destroy())
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    if (!this.#reading) this.#adjust()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#deliver(this.#socket.write(chunk), callback)
+  }
+
+  override _writev(
+    chunks: Array<{ chunk: Buffer; encoding: BufferEncoding }>,
+    callback: (error?: Error | null) => void,
+  ): void {
+    let size = 0
+    for (const { chunk } of chunks) size += chunk.length
+    if (size < JOIN_BELOW) {
+      const joined = Buffer.allocUnsafe(size)
+      let at = 0
+      for (const { chunk } of chunks) {
+        joined.set(chunk, at)
+        at += chunk.length
+      }
+      this.#deliver(this.#socket.write(joined), callback)
+      return
+    }
+    this.#socket.cork()
+    let open = true
+    for (const { chunk } of chunks) open = this.#socket.write(chunk)
+    this.#socket.uncork()
+    this.#deliver(open, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#socket.end(callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#socket.destroy()
+    this.#drained()
+    callback(error)
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#state === 'refused') return
+    const fault = this.#options.guard.push(chunk)
+    if (fault !== null) {
+      this.refuse(fault)
+      return
+    }
+    const { passed } = this.#options.guard
+    if (passed === null) return
+    const full = !this.push(passed)
+    if (full) this.#wanted = false
+    if (this.#state === 'awaiting-connect') this.#state = 'connecting'
+    if (full || this.#state === 'connecting') this.#adjust()
+  }
+
+  #adjust(): void {
+    const allowed = this.#state === 'awaiting-connect' || this.#state === 'accepted'
+    const room = this.#wanted && !this.#rested && this.#inflight < this.#options.maxInflightBytes
+    const read = allowed && room && !this.destroyed
+    if (read === this.#reading) return
+    this.#reading = read
+    if (read) this.#socket.resume()
+    else this.#socket.pause()
+  }
+
+  #deliver(open: boolean, callback: () => void): void {
+    if (open || this.destroyed) callback()
+    else this.#written = callback
+  }
+
+  #drained(): void {
+    const written = this.#written
+    this.#written = null
+    written?.()
+  }
+}
+
+/** MQTT-6.0.0-1: MQTT goes over WebSocket in binary frames only. */
+export const textFrameViolation: Violation = violation(
+  'FRAME_NOT_BINARY',
+  'expected binary WebSocket frames, came text',
+)

@@ -1,0 +1,12 @@
+/** MQTT 3.1.1 for devices: listeners, frame guard, broker. */
+export type { MqttAccess } from './access.ts'
+export type { ListenerAddress } from './listener.ts'
+export type { Log, MqttCounter, MqttCounters } from './observation.ts'
+export {
+  defaultMqttLimits,
+  type ListenerSettings,
+  type MqttLimits,
+  type MqttSettings,
+  type TlsFiles,
+} from './settings.ts'
+export { type MqttOptions, type MqttServer, startMqtt } from './start.ts'

@@ -1,0 +1,114 @@
+import { Aedes, type AedesOptions, type PublishPacket } from 'aedes'
+import type { Client } from './aedes-internals.ts'
+import type { Deliver, FanOut } from './fan-out.ts'
+import type { RetainedMessages } from './retained-messages.ts'
+import type { Sessions } from './sessions.ts'
+
+type QoS = 0 | 1 | 2
+type Done = (error?: Error) => void
+
+/** A message on its way to local subscribers, in the shape that the library's subscriptions take. */
+export interface LocalMessage {
+  cmd: 'publish'
+  brokerId: string
+  brokerCounter: number
+  topic: string
+  payload: Buffer
+  qos: QoS
+  retain: boolean
+  dup: false
+}
+
+export interface LocalBrokerStores {
+  fanOut: FanOut<LocalMessage>
+  sessions: Sessions
+  retained: RetainedMessages
+}
+
+export interface LocalBrokerEvents {
+  onRetainRefused(topic: string): void
+  onTakenOver(clientId: string): void
+}
+
+/**
+ * aedes with its own distribution of messages. The library's is a chain of callbacks and promises a message, also when nobody
+ * listens, and because a QoS 1 message waits in it while a QoS 0 message does not, the two overtake each other and the
+ * one with the lower number is dropped as a duplicate. Here numbering, keeping and handing over happen in one step, so
+ * order is kept, and a message without subscribers costs one look-up.
+ */
+export class LocalBroker extends Aedes {
+  readonly #stores: LocalBrokerStores
+  readonly #events: LocalBrokerEvents
+
+  constructor(options: AedesOptions, stores: LocalBrokerStores, events: LocalBrokerEvents) {
+    super({ ...options, mq: stores.fanOut })
+    this.#stores = stores
+    this.#events = events
+  }
+
+  /** Hands a message to its local subscribers, connected or absent, and retains it if it says so. Never fails. */
+  override publish(packet: PublishPacket, ...rest: [Done?] | [Client | null, Done?]): void {
+    const { retained, fanOut, sessions } = this.#stores
+    const { topic, qos } = packet
+    if (packet.retain && !retained.store(topic, bytesOf(packet.payload), qos)) this.#events.onRetainRefused(topic)
+    const receivers = fanOut.match(topic)
+    const keepers = qos > 0 ? sessions.keepers(topic) : null
+    if (receivers.length > 0 || keepers !== null) this.#distribute(packet, receivers, keepers)
+    const done = typeof rest[0] === 'function' ? rest[0] : rest[1]
+    done?.()
+  }
+
+  override registerClient(client: Client): void {
+    if (this.clients[client.id] !== undefined) this.#events.onTakenOver(client.id)
+    super.registerClient(client)
+  }
+
+  /** The library does not look whose entry it removes: a second connection that failed early would remove the first's. */
+  override unregisterClient(client: Client): void {
+    if (this.clients[client.id] === client) super.unregisterClient(client)
+  }
+
+  #distribute(
+    packet: PublishPacket,
+    receivers: ReadonlyArray<Deliver<LocalMessage>>,
+    keepers: ReadonlyMap<string, QoS> | null,
+  ): void {
+    const message: LocalMessage = {
+      cmd: 'publish',
+      brokerId: this.id,
+      brokerCounter: ++this.counter,
+      topic: packet.topic,
+      payload: bytesOf(packet.payload),
+      qos: packet.qos,
+      retain: packet.retain,
+      // MQTT-3.3.1-3: the publisher's DUP flag is not propagated.
+      dup: false,
+    }
+    if (keepers !== null) this.#keep(message, keepers)
+    for (const deliver of receivers) deliver(message, delivered)
+  }
+
+  #keep(message: LocalMessage, keepers: ReadonlyMap<string, QoS>): void {
+    // A copy: the payload is a slice of what was read from the socket and would keep all of it alive.
+    const payload = Buffer.from(message.payload)
+    const { brokerId, brokerCounter, topic } = message
+    for (const [clientId, granted] of keepers) {
+      const qos = Math.min(message.qos, granted) as QoS
+      this.#stores.sessions.enqueue(clientId, {
+        cmd: 'publish',
+        brokerId,
+        brokerCounter,
+        topic,
+        payload,
+        qos,
+        messageId: undefined,
+      })
+    }
+  }
+}
+
+const bytesOf = (payload: string | Buffer | undefined): Buffer =>
+  Buffer.isBuffer(payload) ? payload : Buffer.from(payload ?? '')
+
+/** Nobody waits for a subscriber, see `FanOut`. */
+const delivered = (): void => undefined

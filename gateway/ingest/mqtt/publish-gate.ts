@@ -1,0 +1,80 @@
+import type { PublishPacket } from 'aedes'
+import type { Bytes } from '../../../sync/contract/index.ts'
+import type { Clock } from '../../../sync/runtime/index.ts'
+import type { Acceptor } from '../acceptor.ts'
+import type { Client } from './aedes-internals.ts'
+import { GuardedSocket } from './guarded-socket.ts'
+import type { Log, MqttCounters } from './observation.ts'
+
+/** What a publish under way costs beside its payload. */
+const PUBLISH_OVERHEAD: Bytes = 256
+
+export interface PublishGateOptions {
+  acceptor: Acceptor
+  clock: Clock
+  log: Log
+  counters: MqttCounters
+  /** Nothing is with the acceptor any more. */
+  onIdle(): void
+}
+
+/**
+ * The way of every publish, wills included: aedes goes on (acknowledgement, local subscribers) only from the acceptor's
+ * `done`, and closes the connection without an acknowledgement when that brings an error, which is the only "no" that
+ * MQTT 3.1.1 has.
+ */
+export class PublishGate {
+  readonly #options: PublishGateOptions
+  #pending = 0
+
+  constructor(options: PublishGateOptions) {
+    this.#options = options
+  }
+
+  /** Publishes with the acceptor. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** @param client null for the will of a client that is gone */
+  pass(client: Client | null, packet: PublishPacket, done: (error: Error | null) => void): void {
+    const { acceptor, clock } = this.#options
+    const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
+    const will = client === null || packet === client.will
+    const connection = !will && client.conn instanceof GuardedSocket ? client.conn : null
+    const bytes = payload.length + PUBLISH_OVERHEAD
+    connection?.hold(bytes)
+    this.#pending++
+    acceptor.accept(
+      {
+        clientId: client?.id ?? '',
+        topic: packet.topic,
+        payload,
+        qos: packet.qos,
+        dup: packet.dup ?? false,
+        messageId: packet.messageId ?? 0,
+        received: clock.now(),
+      },
+      (error) => {
+        this.#pending--
+        connection?.settle(bytes)
+        if (will || error !== null) this.#report(will, error)
+        done(error)
+        if (this.#pending === 0) this.#options.onIdle()
+      },
+    )
+  }
+
+  #report(will: boolean, error: Error | null): void {
+    const { counters, log } = this.#options
+    if (error === null) {
+      counters.increment('wills.accepted')
+      return
+    }
+    counters.increment(will ? 'wills.refused' : 'publishes.refused')
+    log.debug(
+      { reason: error.message, will },
+      'publish refused: it gets no acknowledgement and its connection is closed',
+    )
+  }
+}

@@ -1,0 +1,79 @@
+import type { Bytes } from '../../../sync/contract/index.ts'
+import { hasWildcard, TopicTrie } from './topic-trie.ts'
+
+export interface RetainedMessage {
+  topic: string
+  payload: Buffer
+  qos: 0 | 1 | 2
+}
+
+/** Topics looked at by one slice of a wildcard look-up before other work gets its turn. */
+const SLICE = 500
+
+/**
+ * The last retained message of each topic (MQTT 3.1.1 §3.3.1.3), in memory, bounded in number and in bytes: a message
+ * that does not fit is not retained, and one that replaces a smaller message without fitting removes it, so that
+ * no subscriber is told a value that is known to be out of date.
+ */
+export class RetainedMessages {
+  readonly #messages = new Map<string, RetainedMessage>()
+  readonly #limits: { maxRetainedMessages: number; maxRetainedBytes: Bytes }
+  #bytes = 0
+
+  constructor(limits: { maxRetainedMessages: number; maxRetainedBytes: Bytes }) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#messages.size
+  }
+
+  get bytes(): Bytes {
+    return this.#bytes
+  }
+
+  /** @returns false when the message did not fit; an empty payload clears the topic (MQTT-3.3.1-10) */
+  store(topic: string, payload: Buffer, qos: 0 | 1 | 2): boolean {
+    const previous = this.#messages.get(topic)
+    const before = previous === undefined ? 0 : cost(previous)
+    // A copy: the payload is a slice of what was read from the socket and would keep all of it alive.
+    const message = { topic, payload: Buffer.from(payload), qos }
+    const count = this.#messages.size + (previous === undefined ? 1 : 0)
+    const bytes = this.#bytes - before + cost(message)
+    const fits = count <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes
+    if (fits && payload.length > 0) {
+      this.#messages.set(topic, message)
+      this.#bytes = bytes
+      return true
+    }
+    this.#messages.delete(topic)
+    this.#bytes -= before
+    return payload.length === 0
+  }
+
+  /** Each message that one of `filters` matches, once. */
+  async *matching(filters: readonly string[]): AsyncGenerator<RetainedMessage> {
+    const wildcards = new TopicTrie<true>()
+    const sent = new Set<string>()
+    for (const filter of filters) {
+      if (hasWildcard(filter)) {
+        wildcards.add(filter, true)
+        continue
+      }
+      const message = this.#messages.get(filter)
+      if (message === undefined || sent.has(filter)) continue
+      sent.add(filter)
+      yield message
+    }
+    if (wildcards.size === 0) return
+    let looked = 0
+    for (const topic of [...this.#messages.keys()]) {
+      if (++looked % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (sent.has(topic) || wildcards.match(topic).length === 0) continue
+      const message = this.#messages.get(topic)
+      if (message !== undefined) yield message
+    }
+  }
+}
+
+const cost = (message: RetainedMessage): Bytes => message.payload.length + Buffer.byteLength(message.topic)

@@ -1,0 +1,72 @@
+import type { AedesPublishPacket, Subscription } from 'aedes'
+import type { Bytes } from '../../../sync/contract/index.ts'
+import type { MqttAccess } from './access.ts'
+import type { Client } from './aedes-internals.ts'
+import { GuardedSocket } from './guarded-socket.ts'
+import type { MqttCounters } from './observation.ts'
+import { filterMatches } from './topic-trie.ts'
+
+export interface SubscriberLimits {
+  maxSubscriptionsPerClient: number
+  slowReaderBytes: Bytes
+}
+
+/** Who may subscribe to what, and which copies of a message go out. */
+export class SubscriberPolicy {
+  readonly #limits: SubscriberLimits
+  readonly #counters: MqttCounters
+  readonly #access: MqttAccess
+
+  constructor(limits: SubscriberLimits, counters: MqttCounters, access: MqttAccess) {
+    this.#limits = limits
+    this.#counters = counters
+    this.#access = access
+  }
+
+  mayReceive(clientId: string, filter: string): boolean {
+    return this.#access.mayReceive?.(clientId, filter) ?? true
+  }
+
+  /** @returns null when the filter is denied (SUBACK 0x80, MQTT 3.1.1 §3.9.3) */
+  grant(client: Client, subscription: Subscription): Subscription | null {
+    const { topic } = subscription
+    const known = client.subscriptions[topic] !== undefined
+    const full = !known && Object.keys(client.subscriptions).length >= this.#limits.maxSubscriptionsPerClient
+    if (!full && this.mayReceive(client.id, topic)) return subscription
+    this.#counters.increment('subscriptions.refused')
+    return null
+  }
+
+  /** Runs for each copy of a message just before it goes to a subscriber; null drops that copy. */
+  forward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
+    if (client.closed) return null
+    // Only a message that was kept for a session has a packet identifier already. What the session may receive can have
+    // changed since: its subscriptions were granted anew when it came back.
+    if (packet.messageId !== undefined) {
+      if (grantedQos(client, packet.topic) !== null) return packet
+      this.#counters.increment('forwards.droppedUnauthorized')
+      return null
+    }
+    if (client.conn instanceof GuardedSocket && client.conn.backlog > this.#limits.slowReaderBytes) {
+      this.#counters.increment('forwards.droppedSlow')
+      return null
+    }
+    // aedes lowers the QoS of a message only for subscriptions without wildcards (MQTT-3.8.4-6).
+    if (packet.qos === 2 || (packet.qos === 1 && packet.retain)) {
+      packet.qos = lower(packet.qos, grantedQos(client, packet.topic) ?? 0)
+    }
+    return packet
+  }
+}
+
+const lower = (a: 0 | 1 | 2, b: 0 | 1 | 2): 0 | 1 | 2 => (a < b ? a : b)
+
+/** The highest QoS of the client's granted subscriptions that match `topic`; null when none does. */
+function grantedQos(client: Client, topic: string): 0 | 1 | 2 | null {
+  let highest: 0 | 1 | 2 | null = null
+  for (const [filter, subscription] of Object.entries(client.subscriptions)) {
+    if (subscription === undefined || subscription.qos <= (highest ?? -1)) continue
+    if (filterMatches(filter, topic)) highest = subscription.qos
+  }
+  return highest
+}

@@ -1,0 +1,130 @@
+import { describeError, encodeLine } from '../sync/contract/index.ts'
+import { Forwarder } from '../sync/forward/index.ts'
+import { type CentralDialer, natsDialer } from '../sync/link/index.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../sync/runtime/index.ts'
+import type { Config } from './config/index.ts'
+import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
+import { type MqttCounter, startMqtt } from './ingest/mqtt/index.ts'
+import { compileTopics } from './ingest/topics/index.ts'
+import { forwardingLog, outboxLog } from './narrate.ts'
+import { Counters, createLog, type GatewayStatus, type Log } from './observe/index.ts'
+import { Outbox, type StateKeeper } from './outbox/index.ts'
+import { type Disk, levelDisk } from './ports/index.ts'
+import { noRules } from './rules/index.ts'
+import { forwarderSettings, mqttSettings, natsSettings, outboxSettings } from './settings.ts'
+import { StateMachine } from './state/index.ts'
+
+/** The world that a gateway runs in; the machine's own unless said. */
+export interface World {
+  clock?: Clock
+  random?: Random
+  disk?: Disk
+  dialer?: CentralDialer
+  log?: Log
+}
+
+export interface Gateway {
+  /** Where devices connect, in the order of the configuration. */
+  readonly listeners: readonly string[]
+  status(): Promise<GatewayStatus>
+  /** Takes no more, answers what is under way, closes the store. Whatever was not forwarded is forwarded after the next start. */
+  stop(): Promise<void>
+}
+
+/**
+ * Puts a gateway together and starts it. The order is the way of a reading, from its end: what takes from a part is
+ * there before what feeds it, and goes after it.
+ *
+ * @throws OperatorError when only a person can mend it: configuration, a damaged or foreign outbox, a port in use
+ */
+export async function startGateway(config: Config, world: World = {}): Promise<Gateway> {
+  const { clock = systemClock, random = systemRandom, disk = levelDisk } = world
+  const { site, gateway, ingest } = config
+  const log = world.log ?? createLog(config.log.level, { site, gateway })
+  const counters = new Counters<IngestCounter | MqttCounter>()
+  const started = clock.monotonic()
+
+  const topics = compileTopics({ site, templates: ingest.topics, local: ingest.localTopics })
+  const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries }, noRules)
+  const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
+  const keeper: StateKeeper = {
+    takeSlices: (records) => machine.takeSlices(records),
+    replayFrom: (head) => machine.replayFrom(head),
+    rebuild: async (stored) => {
+      await machine.rebuild(stored)
+      await unreleased.rebuild(stored.attached())
+    },
+  }
+
+  const outbox = await Outbox.open({
+    disk,
+    dir: config.dataDir,
+    owner: { site, gateway },
+    settings: outboxSettings(config),
+    clock,
+    random,
+    keeper,
+    events: outboxLog(log),
+  })
+
+  const forwarder = new Forwarder({
+    dialer: world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`)),
+    lane: (lane) => outbox.lane(lane),
+    latest: function* () {
+      for (const reading of machine.lastReadings()) yield encodeLine(reading)
+    },
+    settings: forwarderSettings(config),
+    clock,
+    random,
+    events: forwardingLog(log),
+  })
+  forwarder.start()
+
+  const acceptor = new Ingest({
+    topics,
+    limits: ingest,
+    admission: ingest,
+    machine,
+    journal: outbox,
+    unreleased,
+    count: (counter) => counters.increment(counter),
+  })
+  const mqtt = await startMqtt({ settings: mqttSettings(config), acceptor, clock, log, counters }).catch(
+    async (error: unknown) => {
+      await forwarder.stop()
+      await outbox.close()
+      throw error
+    },
+  )
+  const listeners = mqtt.addresses.map(({ url }) => url)
+  log.info({ listeners, dataDir: config.dataDir }, 'the gateway takes readings')
+
+  return {
+    listeners,
+    async status() {
+      const committed = await outbox.lane('readings').oldestPending()
+      return {
+        site,
+        gateway,
+        at: clock.now(),
+        uptime: clock.monotonic() - started,
+        listeners,
+        connections: mqtt.connections(),
+        series: machine.seriesCount,
+        link: forwarder.status(),
+        outbox: outbox.status(),
+        oldestPending: committed === null ? null : clock.now() - committed,
+        counters: counters.toJSON(),
+      }
+    },
+    async stop() {
+      log.info({}, 'stopping')
+      await mqtt.close()
+      await forwarder.stop()
+      await outbox
+        .close()
+        .catch((error: unknown) => log.error({ error: describeError(error) }, 'the outbox did not close'))
+      log.info({}, 'stopped')
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { describeError } from '../sync/contract/index.ts'
+import type { ForwardEvents } from '../sync/forward/index.ts'
+import type { Log } from './observe/index.ts'
+import type { OutboxEvents } from './outbox/index.ts'
+
+/** What the outbox does, as sentences for whoever reads the log. */
+export function outboxLog(log: Log): OutboxEvents {
+  return {
+    damaged: (lane, gap) =>
+      log.error(
+        { lane, ...gap },
+        'a block of the outbox was damaged; it is set aside and its records are declared missing',
+      ),
+    evicted: (lane, records) => log.warn({ lane, records }, 'telemetry was given up to stay within the bounds'),
+    failed: (error) => log.error({ error: describeError(error) }, 'the outbox cannot write; nothing is acknowledged'),
+    recovered: () => log.info({}, 'the outbox works again'),
+    full: (reason) =>
+      reason === null
+        ? log.info({}, 'the outbox has room again')
+        : log.warn({ reason }, 'the outbox is full; nothing is acknowledged until the centre takes some'),
+    epochStarted: (epoch) =>
+      log.error(
+        { epoch },
+        'the centre holds another history of this outbox (restored from a copy?); numbering starts anew',
+      ),
+  }
+}
+
+/** What the forwarder does, as sentences. */
+export function forwardingLog(log: Log): ForwardEvents {
+  return {
+    linkUp: () => log.info({}, 'the link to the centre is up'),
+    linkDown: (reason) => log.warn({ reason }, 'the link to the centre is down; readings are buffered'),
+    stored: (lane, records, bytes, roundTrip) => log.debug({ lane, records, bytes, roundTrip }, 'stored centrally'),
+    rewound: (lane, from, why) =>
+      log.error({ lane, from, why }, 'the centre has less than it acknowledged; sending again what is retained'),
+    declared: (lane, gap) => log.warn({ lane, ...gap }, 'a hole was declared to the centre'),
+    rival: (lane, epoch) =>
+      log.error({ lane, epoch }, 'another gateway forwards under the same site and gateway name; give each its own'),
+    stoodDown: (lane, reason) => log.error({ lane, reason }, 'this gateway does not forward this lane any more'),
+    troubled: (lane, error) => log.warn({ lane, error: describeError(error) }, 'forwarding failed; trying again'),
+  }
+}

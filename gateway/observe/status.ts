@@ -1,0 +1,24 @@
+import type { Millis } from '../../sync/contract/index.ts'
+import type { ForwarderStatus } from '../../sync/forward/index.ts'
+import type { IngestCounter } from '../ingest/index.ts'
+import type { MqttCounter } from '../ingest/mqtt/index.ts'
+import type { OutboxStatus } from '../outbox/index.ts'
+
+/** What a gateway says about itself. For people, dashboards and tests; plain JSON. */
+export interface GatewayStatus {
+  site: string
+  gateway: string
+  /** Unix time of this statement. */
+  at: Millis
+  /** Since the process started. */
+  uptime: Millis
+  /** Where devices connect. */
+  listeners: readonly string[]
+  connections: number
+  series: number
+  link: ForwarderStatus
+  outbox: OutboxStatus
+  /** Age of the oldest reading that the centre does not have; null when it has all. */
+  oldestPending: Millis | null
+  counters: Partial<Record<IngestCounter | MqttCounter, number>>
+}

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises'
+import { OperatorError } from '../sync/contract/index.ts'
+import type { ForwarderSettings } from '../sync/forward/index.ts'
+import type { NatsSettings } from '../sync/link/index.ts'
+import { type StreamSettings, streamPlans } from '../sync/provision/index.ts'
+import type { Config } from './config/index.ts'
+import { defaultMqttLimits, type ListenerSettings, type MqttSettings, type TlsFiles } from './ingest/mqtt/index.ts'
+import type { OutboxSettings } from './outbox/index.ts'
+
+/** The configuration as the parts want it: "no limit" becomes infinity, file names become what is in the files. */
+
+const unlimited = (value: number | null): number => value ?? Number.POSITIVE_INFINITY
+
+export function outboxSettings({ outbox }: Config): OutboxSettings {
+  return { ...outbox, maxAge: unlimited(outbox.maxAge) }
+}
+
+export function mqttSettings({ mqtt }: Config): MqttSettings {
+  const { limits } = mqtt
+  return {
+    listeners: mqtt.listeners.map(listenerSettings),
+    limits: {
+      ...defaultMqttLimits,
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+      connectTimeout: limits.connectTimeout,
+      maxKeepAlive: limits.keepaliveLimit,
+      maxPublishBytes: limits.maxPacket,
+      maxFiltersPerPacket: limits.maxFilters,
+      maxClientIdBytes: limits.maxClientIdBytes,
+      maxTopicBytes: limits.maxTopicBytes,
+      slowReaderBytes: limits.slowReader,
+      drainTimeout: limits.drainTimeout,
+    },
+  }
+}
+
+function listenerSettings(listener: Config['mqtt']['listeners'][number]): ListenerSettings {
+  if (listener.kind === 'tls' || listener.kind === 'wss') {
+    const { cert, key, ca, ...rest } = listener
+    const tls: TlsFiles = { certFile: cert, keyFile: key }
+    if (ca !== undefined) tls.caFile = ca
+    return { ...rest, tls }
+  }
+  return listener
+}
+
+export function forwarderSettings({ site, gateway, central, forward }: Config): ForwarderSettings {
+  const { pack, pace } = forward
+  return {
+    site,
+    gateway,
+    pack: { ...pack, compress: forward.compress, linger: forward.linger, ackTimeout: central.ackTimeout },
+    pace: {
+      bytesPerSecond: unlimited(pace.bytesPerSecond),
+      packsPerSecond: unlimited(pace.packsPerSecond),
+      jitter: pace.jitter,
+    },
+    breaker: central.breaker,
+    retry: central.retry,
+    stallAfter: forward.stallAfter,
+    provision: central.provision ? streamPlans(streamSettings(central)) : [],
+  }
+}
+
+export function streamSettings(central: Config['central']): StreamSettings {
+  return {
+    replicas: central.replicas,
+    storage: central.storage,
+    maxBytes: central.maxBytes ?? -1,
+    maxAge: central.maxAge ?? 0,
+  }
+}
+
+/** @throws OperatorError `CENTRAL_FILE_UNREADABLE` */
+export async function natsSettings(central: Config['central'], name: string): Promise<NatsSettings> {
+  const { servers, dialTimeout, pingInterval, credentials, user, password, token, tls } = central
+  const settings: NatsSettings = { servers, name, dialTimeout, pingInterval }
+  if (user !== undefined) settings.user = user
+  if (password !== undefined) settings.password = password
+  if (token !== undefined) settings.token = token
+  if (credentials !== undefined) settings.credentials = await fileText('central.credentials', credentials)
+  if (tls) {
+    const files = Object.entries(tls).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    const texts = files.map(async ([key, file]) => [key, await fileText(`central.tls.${key}`, file)] as const)
+    settings.tls = Object.fromEntries(await Promise.all(texts))
+  }
+  return settings
+}
+
+async function fileText(key: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new OperatorError(
+      'CENTRAL_FILE_UNREADABLE',
+      `${key}: cannot read '${file}'; check that it exists and may be read`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

@@ -1,0 +1,16 @@
+/** Simulated devices that measure, misbehave, and remember what they got acknowledged. */
+export {
+  type DeviceSpec,
+  fillTopic,
+  GROUP_TOPIC,
+  type Metric,
+  type Misbehaviour,
+  type PayloadForm,
+  TOPIC,
+} from './device.ts'
+export { Fleet, type FleetOptions, type FleetStats, type FleetSummary } from './fleet.ts'
+export { type MixedFleetOptions, mixedFleet } from './mixed.ts'
+export { type Draft, encodePayload, namesMetrics } from './payload.ts'
+export { DevicePlan, type PlannedPublish, type PlannedReading, type Sample } from './plan.ts'
+export { type Receipt, receiptFor } from './receipt.ts'
+export { type Outgoing, Uplink, type UplinkOptions, type UplinkStats } from './uplink.ts'

@@ -1,0 +1,218 @@
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import type { Millis } from '../../sync/contract/index.ts'
+import type { Clock, Random } from '../../sync/runtime/index.ts'
+import type { PlannedPublish } from './plan.ts'
+import type { Receipt } from './receipt.ts'
+import { serverOptions } from './servers.ts'
+
+export interface UplinkOptions {
+  clientId: string
+  /** Gateways; goes to the next when a connection ends. */
+  gateways: readonly string[]
+  /** Which of them to try first. */
+  first: number
+  /** Publishes without an acknowledgement at most. */
+  window: number
+  /** Publishes that wait while there is no room or no connection; the oldest goes when there is one more. */
+  buffer: number
+  /** Pause before another attempt to connect: between these. */
+  reconnect: readonly [Millis, Millis]
+  /** More for mqtt.js: credentials, certificates, keep-alive. */
+  mqtt: IClientOptions
+  clock: Clock
+  random: Random
+  /** Something was acknowledged or forgotten: it may be idle now. */
+  onProgress: () => void
+  onError: (error: Error) => void
+}
+
+export interface UplinkStats {
+  online: boolean
+  /** Publishes handed to the connection (repeats by mqtt.js not counted). */
+  published: number
+  acknowledged: number
+  inFlight: number
+  waiting: number
+  /** Overwritten in the device's small buffer before they were sent. */
+  dropped: number
+  /** Connections made after the first. */
+  reconnects: number
+}
+
+export interface Outgoing {
+  publish: PlannedPublish
+  receipt: Receipt
+}
+
+/**
+ * One MQTT connection of one device, or of several that share it, as real firmware has it: a small ring buffer, a window of
+ * unacknowledged publishes, the same client id for life (clean: false), and the list of gateways.
+ *
+ * - `connecting`: no connection yet, or a new one on which mqtt.js first repeats, in order, what was not acknowledged on the last;
+ * - `online`: sends from the buffer as long as the window has room;
+ * - `offline`: the connection ended; mqtt.js dials the next gateway after a while; publishes wait;
+ * - `closed`: over; nothing is sent or acknowledged any more.
+ *
+ * Nothing is handed to mqtt.js unless online, so what counts as attempted really is on its way, in this order.
+ */
+export class Uplink {
+  readonly #options: UplinkOptions
+  #state: 'connecting' | 'online' | 'offline' | 'closed' = 'connecting'
+  #client: MqttClient
+  /** Counts the device's lives: callbacks of an earlier client are none of this one's business. */
+  #generation = 0
+  #waiting: Outgoing[] = []
+  #head = 0
+  #inFlight = 0
+  /** QoS 0 publishes whose bytes the socket has not taken yet; forgotten with the connection. */
+  #unwritten = 0
+  #published = 0
+  #acknowledged = 0
+  #dropped = 0
+  #connections = 0
+
+  constructor(options: UplinkOptions) {
+    this.#options = options
+    this.#client = this.#dial()
+  }
+
+  get stats(): UplinkStats {
+    return {
+      online: this.#state === 'online',
+      published: this.#published,
+      acknowledged: this.#acknowledged,
+      inFlight: this.#inFlight + this.#unwritten,
+      waiting: this.#waiting.length - this.#head,
+      dropped: this.#dropped,
+      reconnects: Math.max(0, this.#connections - 1),
+    }
+  }
+
+  /** Nothing waits and nothing is in flight. */
+  get idle(): boolean {
+    return this.#head === this.#waiting.length && this.#inFlight === 0 && this.#unwritten === 0
+  }
+
+  offer(outgoing: Outgoing): void {
+    if (this.#state === 'closed') return
+    this.#waiting.push(outgoing)
+    if (this.#waiting.length - this.#head > this.#options.buffer) {
+      this.#head++
+      this.#dropped++
+    }
+    this.#pump()
+  }
+
+  /** The device lost its memory, the connection is not its own: only what waits is gone. */
+  forget(device: string): void {
+    this.#waiting = this.#waiting.slice(this.#head).filter(({ publish }) => publish.device !== device)
+    this.#head = 0
+  }
+
+  /** The device lost power: connection, buffer and everything unacknowledged are gone; then it dials again. */
+  restart(): void {
+    if (this.#state === 'closed') return
+    this.#abandon()
+    this.#state = 'connecting'
+    this.#client = this.#dial()
+  }
+
+  /** Ends the connection: with DISCONNECT if nothing is in flight, else at once. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return
+    const inFlight = this.#inFlight + this.#unwritten
+    this.#state = 'closed'
+    this.#generation++
+    await this.#client.endAsync(inFlight > 0 || !this.#client.connected)
+  }
+
+  #abandon(): void {
+    this.#generation++
+    this.#waiting = []
+    this.#head = 0
+    this.#inFlight = 0
+    this.#unwritten = 0
+    this.#client.end(true)
+  }
+
+  #dial(): MqttClient {
+    const { gateways, first, clientId, mqtt: more, onError } = this.#options
+    const generation = this.#generation
+    const options: IClientOptions = {
+      protocolVersion: 4,
+      clean: false,
+      keepalive: 10,
+      connectTimeout: 5_000,
+      reconnectOnConnackError: true,
+      resubscribe: false,
+      queueQoSZero: false,
+      ...more,
+      ...serverOptions(gateways, first),
+      clientId,
+      reconnectPeriod: this.#nextPause(),
+    }
+    const client = mqtt.connect(options)
+    client.on('connect', () => {
+      if (generation !== this.#generation) return
+      this.#state = 'online'
+      this.#connections++
+      this.#pump()
+    })
+    client.on('close', () => {
+      client.options.reconnectPeriod = this.#nextPause()
+      if (generation !== this.#generation) return
+      this.#state = 'offline'
+      this.#unwritten = 0
+      this.#options.onProgress()
+    })
+    client.on('error', (error) => {
+      if (generation === this.#generation) onError(error)
+    })
+    return client
+  }
+
+  #nextPause(): Millis {
+    const [least, most] = this.#options.reconnect
+    return Math.max(1, Math.round(least + (most - least) * this.#options.random.next()))
+  }
+
+  #pump(): void {
+    while (
+      this.#state === 'online' &&
+      this.#client.connected &&
+      this.#inFlight + this.#unwritten < this.#options.window
+    ) {
+      const next = this.#waiting[this.#head]
+      if (next === undefined) break
+      this.#head++
+      this.#send(next)
+    }
+    if (this.#head === this.#waiting.length || this.#head > 1024) {
+      this.#waiting = this.#waiting.slice(this.#head)
+      this.#head = 0
+    }
+  }
+
+  #send({ publish, receipt }: Outgoing): void {
+    const { topic, payload, qos } = publish
+    const generation = this.#generation
+    receipt.attempted()
+    this.#published++
+    if (qos === 0) this.#unwritten++
+    else this.#inFlight++
+    this.#client.publish(topic, payload, { qos }, (error) => {
+      if (generation !== this.#generation) return
+      if (qos === 0) {
+        this.#unwritten = Math.max(0, this.#unwritten - 1)
+      } else {
+        this.#inFlight--
+        if (error === null || error === undefined) {
+          this.#acknowledged++
+          receipt.acknowledged()
+        } else this.#options.onError(error)
+      }
+      this.#options.onProgress()
+      this.#pump()
+    })
+  }
+}

@@ -1,0 +1,175 @@
+import type { Millis } from '../../sync/contract/index.ts'
+import { LoadConnection } from './connection.ts'
+import { Histogram } from './histogram.ts'
+import type { FromWorker, ToWorker, WorkerReport, WorkerTask } from './messages.ts'
+
+const TICK: Millis = 2
+const PROGRESS_EVERY: Millis = 200
+const READY_WITHIN: Millis = 20_000
+
+/**
+ * All that one worker thread does: its publishers, the pace at which they may send, the measurements.
+ *
+ * - `connecting`: until every publisher has its CONNACK, then tells `ready`;
+ * - `running`: from `go` on; measures from the end of the warm-up;
+ * - `stopping`: sends nothing more, waits for what is in flight;
+ * - `reported`: over.
+ */
+export class WorkerLoad {
+  readonly #task: WorkerTask
+  readonly #tell: (message: FromWorker) => void
+  readonly #connections: LoadConnection[]
+  readonly #latencies = new Histogram()
+  #state: 'connecting' | 'running' | 'stopping' | 'reported' = 'connecting'
+  #timers: NodeJS.Timeout[] = []
+  #startedAt = 0
+  #granted = 0
+  #nextGrant = 0
+  #measuredFrom = 0
+  #measuredTo = 0
+  #acknowledgedBefore = 0
+  #acknowledgedThen = 0
+  #latenciesBefore: Histogram | undefined
+
+  constructor(task: WorkerTask, tell: (message: FromWorker) => void) {
+    this.#task = task
+    this.#tell = tell
+    this.#connections = task.publishers.map(
+      (publisher) =>
+        new LoadConnection({
+          ...publisher,
+          inFlight: task.inFlight,
+          count: task.count,
+          latencies: this.#latencies,
+          onProgress: () => this.#progressed(),
+        }),
+    )
+    this.#timers.push(setTimeout(() => this.#notReady(), READY_WITHIN))
+  }
+
+  receive(message: ToWorker): void {
+    if (message.kind === 'go') this.#go()
+    else this.#stop(message.within)
+  }
+
+  #go(): void {
+    this.#state = 'running'
+    this.#startedAt = performance.now()
+    this.#measuredFrom = this.#startedAt
+    if (this.#task.warmUp > 0) this.#timers.push(setTimeout(() => this.#beginMeasuring(), this.#task.warmUp))
+    this.#timers.push(setInterval(() => this.#tellProgress(), PROGRESS_EVERY))
+    if (Number.isFinite(this.#task.rate)) this.#timers.push(setInterval(() => this.#grantDue(), TICK))
+    else for (const connection of this.#connections) connection.grant(Number.POSITIVE_INFINITY)
+  }
+
+  /** Hands the readings that are due since the last time to the publishers, in turn. */
+  #grantDue(): void {
+    const due = Math.floor(((performance.now() - this.#startedAt) * this.#task.rate) / 1_000) - this.#granted
+    const each = Math.floor(due / this.#connections.length)
+    let extra = due - each * this.#connections.length
+    this.#granted += due
+    for (let i = 0; i < this.#connections.length; i++) {
+      const connection = this.#connections[(this.#nextGrant + i) % this.#connections.length]
+      const readings = each + (extra-- > 0 ? 1 : 0)
+      if (readings > 0) connection?.grant(readings)
+    }
+    this.#nextGrant = (this.#nextGrant + due) % this.#connections.length
+  }
+
+  #beginMeasuring(): void {
+    this.#measuredFrom = performance.now()
+    this.#acknowledgedBefore = this.#acknowledged
+    this.#latenciesBefore = this.#latencies.copy()
+  }
+
+  #progressed(): void {
+    if (this.#state === 'connecting') {
+      const refused = this.#connections.find((connection) => connection.refused !== undefined)
+      if (refused !== undefined) this.#fail(`the server refused ${refused.device} with CONNACK code ${refused.refused}`)
+      else if (this.#connections.every((connection) => connection.open)) {
+        this.#clearTimers()
+        // Once: the state leaves 'connecting' with the message 'go'.
+        this.#tell({ kind: 'ready' })
+      }
+    } else if (this.#state === 'running') {
+      if (this.#connections.every((connection) => connection.finished)) {
+        this.#endMeasuring()
+        this.#tellProgress()
+        this.#tell({ kind: 'finished' })
+      }
+    } else if (this.#state === 'stopping' && this.#connections.every((connection) => connection.idle)) this.#report()
+  }
+
+  #notReady(): void {
+    const open = this.#connections.filter((connection) => connection.open).length
+    this.#fail(`only ${open} of ${this.#connections.length} connections were accepted within ${READY_WITHIN} ms`)
+  }
+
+  #fail(reason: string): void {
+    this.#shutDown()
+    this.#tell({ kind: 'failed', reason })
+  }
+
+  #stop(within: Millis): void {
+    if (this.#state !== 'running') {
+      this.#report()
+      return
+    }
+    this.#endMeasuring()
+    this.#state = 'stopping'
+    this.#clearTimers()
+    for (const connection of this.#connections) connection.halt()
+    this.#timers.push(setTimeout(() => this.#report(), within))
+    this.#progressed()
+  }
+
+  #endMeasuring(): void {
+    if (this.#measuredTo > 0) return
+    this.#measuredTo = performance.now()
+    this.#acknowledgedThen = this.#acknowledged
+  }
+
+  #report(): void {
+    if (this.#state === 'reported') return
+    const report: WorkerReport = {
+      publishers: this.#connections.map((connection, index) => {
+        const { device = '', metric = '', session = '', topic = '' } = this.#task.publishers[index] ?? {}
+        return { device, metric, session, topic, ...connection.record }
+      }),
+      measured: {
+        acknowledged: this.#acknowledgedThen - this.#acknowledgedBefore,
+        millis: this.#measuredTo - this.#measuredFrom,
+        latencies: this.#latencies.without(this.#latenciesBefore).toTransfer(),
+      },
+      disconnects: this.#connections.reduce((sum, connection) => sum + connection.disconnects, 0),
+    }
+    this.#shutDown()
+    this.#tell({ kind: 'report', report })
+  }
+
+  #shutDown(): void {
+    this.#state = 'reported'
+    this.#clearTimers()
+    for (const connection of this.#connections) connection.close()
+  }
+
+  #tellProgress(): void {
+    const behind = this.#connections.reduce((sum, { credit }) => sum + (Number.isFinite(credit) ? credit : 0), 0)
+    this.#tell({
+      kind: 'progress',
+      sent: this.#connections.reduce((sum, connection) => sum + connection.sent, 0),
+      acknowledged: this.#acknowledged,
+      open: this.#connections.filter((connection) => connection.open).length,
+      behind,
+    })
+  }
+
+  get #acknowledged(): number {
+    return this.#connections.reduce((sum, connection) => sum + connection.acknowledged, 0)
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers = []
+  }
+}

@@ -1,0 +1,209 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from '@nats-io/transport-node'
+import { stringify } from 'yaml'
+import type { GatewayStatus } from '../../gateway/observe/index.ts'
+import type { Millis } from '../../sync/contract/index.ts'
+import { type Clock, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
+import { type CentralServer, freePorts, startCentral } from '../central/index.ts'
+import { FaultProxy, type Release } from '../faults/index.ts'
+import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
+import { Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
+import { GatewayProcess } from './gateway-process.ts'
+import { isFree } from './port.ts'
+import { type SiteSummary, summarise } from './summary.ts'
+
+export interface SiteOptions {
+  /** Holds everything durable: central store, outbox, configuration. */
+  dir: string
+  /** Path of the compiled command line, to run the gateway with. */
+  entry: string
+  devices: number
+  /** Samples a second of each device. */
+  rate: number
+  /** How badly the devices behave: 0 never, 1 as on a poor site. */
+  trouble: number
+  /** Ports that people know by heart, if they are free; any free ones otherwise. */
+  mqttPort?: number
+  centralPort?: number
+  /** More configuration for the gateway, over what the site needs. */
+  config?: Readonly<Record<string, unknown>>
+  clock?: Clock
+  random?: Random
+  /** Told what is being done while it starts. */
+  onStep?: (step: string) => void
+}
+
+/** Where to connect. */
+export interface SiteAddresses {
+  mqttPort: number
+  centralUrl: string
+  site: string
+  gateway: string
+  /** Configuration file of the gateway. */
+  config: string
+}
+
+/** How the site is right now. */
+export interface SiteView {
+  gateway: GatewayStatus | null
+  fleet: FleetStats
+  linkCut: boolean
+}
+
+const SITE = 'demo'
+const GATEWAY = 'gw-1'
+const DRAIN_WITHIN: Millis = 60_000
+
+/**
+ * A site in a box: a central JetStream, a network that can be cut, a gateway that can be killed, sensors, and a ledger of
+ * everything that the sensors got acknowledged. Every part is the real thing in a process (or on sockets) of its own.
+ */
+export class Site {
+  readonly addresses: SiteAddresses
+  readonly gateway: GatewayProcess
+  readonly central: CentralServer
+  readonly proxy: FaultProxy
+  readonly fleet: Fleet
+  readonly ledger: Ledger
+  readonly #clock: Clock
+  readonly #started: Millis
+  #cut: Release | null = null
+  #cuts = 0
+  #kills = 0
+
+  private constructor(parts: {
+    addresses: SiteAddresses
+    gateway: GatewayProcess
+    central: CentralServer
+    proxy: FaultProxy
+    fleet: Fleet
+    ledger: Ledger
+    clock: Clock
+  }) {
+    this.addresses = parts.addresses
+    this.gateway = parts.gateway
+    this.central = parts.central
+    this.proxy = parts.proxy
+    this.fleet = parts.fleet
+    this.ledger = parts.ledger
+    this.#clock = parts.clock
+    this.#started = parts.clock.monotonic()
+  }
+
+  /** Starts everything, or nothing. */
+  static async start(options: SiteOptions): Promise<Site> {
+    const { dir, clock = systemClock, random = systemRandom, onStep = () => undefined } = options
+    const undo: (() => Promise<unknown>)[] = []
+    try {
+      await mkdir(dir, { recursive: true })
+      onStep('starting a central JetStream')
+      const centralPort = await portOr(options.centralPort, random)
+      const central = await startCentral({ dir: join(dir, 'central'), port: centralPort, clock, random })
+      undo.push(() => central.stop())
+      const proxy = await FaultProxy.listen({ target: { port: centralPort }, protocol: 'nats', clock })
+      undo.push(() => proxy.close())
+      onStep('starting a gateway')
+      const mqttPort = await portOr(options.mqttPort, random)
+      const config = join(dir, 'tidegate.yaml')
+      await writeFile(config, stringify(gatewayConfig(dir, mqttPort, proxy.port, options.config)))
+      const gateway = new GatewayProcess({ entry: options.entry, config, clock })
+      undo.push(() => gateway.stop())
+      await gateway.start()
+      onStep('starting sensors')
+      const ledger = new Ledger({ startedAt: clock.now() })
+      const fleet = Fleet.start({
+        devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor' }),
+        gateways: [`mqtt://127.0.0.1:${mqttPort}`],
+        ledger,
+        rate: options.rate,
+        clock,
+      })
+      const addresses = { mqttPort, centralUrl: central.url, site: SITE, gateway: GATEWAY, config }
+      return new Site({ addresses, gateway, central, proxy, fleet, ledger, clock })
+    } catch (error) {
+      for (const step of undo.reverse()) await step()
+      throw error
+    }
+  }
+
+  view(): SiteView {
+    return { gateway: this.gateway.status, fleet: this.fleet.stats(), linkCut: this.#cut !== null }
+  }
+
+  async cutLink(): Promise<void> {
+    if (this.#cut) return
+    this.#cuts++
+    this.#cut = await this.proxy.cut()
+  }
+
+  async healLink(): Promise<void> {
+    const release = this.#cut
+    this.#cut = null
+    await release?.()
+  }
+
+  async killGateway(): Promise<void> {
+    this.#kills++
+    await this.gateway.kill('SIGKILL')
+  }
+
+  /**
+   * Lets the sensors finish, mends what is broken, waits until the outbox is empty, and compares the central stream with
+   * the ledger.
+   */
+  async finish(signal?: AbortSignal): Promise<{ summary: SiteSummary; verdict: Verdict }> {
+    const seconds = (this.#clock.monotonic() - this.#started) / 1000
+    await this.gateway.start()
+    await this.healLink()
+    await this.fleet.stop()
+    await this.gateway.waitFor(
+      (status) => (status ? Object.values(status.outbox.lanes).every(({ pending }) => pending === 0) : false),
+      DRAIN_WITHIN,
+    )
+    const connection = await connect({ servers: this.central.url })
+    try {
+      const central = natsCentral(connection)
+      const verdict = await verify(this.ledger, central, { settle: 1000, ...(signal ? { signal } : {}) })
+      const { status } = this.gateway
+      if (!status) throw new Error('the gateway ended before it could be asked')
+      const run = { cuts: this.#cuts, kills: this.#kills, seconds: Math.round(seconds * 10) / 10 }
+      return { summary: summarise(status, verdict, run), verdict }
+    } finally {
+      await connection.close()
+    }
+  }
+
+  /** Ends every process and connection; safe to call at any time, and more than once. */
+  async stop(): Promise<void> {
+    await this.fleet.stop({ within: 0 })
+    await this.gateway.stop()
+    await this.proxy.close()
+    await this.central.stop()
+  }
+}
+
+function gatewayConfig(
+  dir: string,
+  mqttPort: number,
+  linkPort: number,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    site: SITE,
+    gateway: GATEWAY,
+    dataDir: join(dir, 'gateway'),
+    mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
+    central: { servers: [`nats://127.0.0.1:${linkPort}`] },
+    // A laptop with little room left should still be able to look at it.
+    outbox: { minFree: '16MB', reserve: '1MB' },
+    ...more,
+  }
+}
+
+/** The wanted port if nobody has it, else any. */
+async function portOr(wanted: number | undefined, random: Random): Promise<number> {
+  const [free = 0] = await freePorts(1, random)
+  return wanted !== undefined && (await isFree(wanted)) ? wanted : free
+}

@@ -1,0 +1,52 @@
+import type { GatewayStatus } from '../../gateway/observe/index.ts'
+import type { Verdict } from '../ledger/index.ts'
+
+/** What a run of a site came to. `lost`, `doubled` and `reordered` must be 0. */
+export interface SiteSummary {
+  /** Readings that became durable on the gateway. */
+  accepted: number
+  /** Of these, stored centrally. */
+  forwarded: number
+  /** Of these, still waiting for the link. */
+  buffered: number
+  /** Publishes kept as dead letters. */
+  deadLettered: number
+  /** Readings given up because of the bounds. */
+  evicted: number
+  lost: number
+  doubled: number
+  reordered: number
+  /** In the stream without having been sent. */
+  invented: number
+  /** Publishes that devices got acknowledged. */
+  acknowledged: number
+  /** Times that the link was cut, and the gateway killed. */
+  cuts: number
+  kills: number
+  seconds: number
+  /** What is wrong, in words; empty when nothing is. */
+  findings: readonly string[]
+}
+
+export function summarise(
+  status: GatewayStatus,
+  verdict: Verdict,
+  run: { cuts: number; kills: number; seconds: number },
+): SiteSummary {
+  const { readings, deadletters } = status.outbox.lanes
+  const { lost, doubled, reordered, invented, acknowledged } = verdict.total
+  return {
+    accepted: readings.accepted,
+    forwarded: readings.forwarded,
+    buffered: readings.pending,
+    deadLettered: deadletters.accepted,
+    evicted: readings.missing,
+    lost,
+    doubled,
+    reordered,
+    invented,
+    acknowledged,
+    ...run,
+    findings: verdict.findings,
+  }
+}

@@ -1,0 +1,45 @@
+import { expect, onTestFinished, test } from 'vitest'
+import type { MqttAccess } from '../../../../gateway/ingest/mqtt/access.ts'
+import { createBroker } from '../../../../gateway/ingest/mqtt/broker.ts'
+import { defaultMqttLimits } from '../../../../gateway/ingest/mqtt/settings.ts'
+import { systemClock } from '../../../../sync/runtime/index.ts'
+import { FakeAcceptor } from './support/fake-acceptor.ts'
+import { connectPacket, publishPacket } from './support/packets.ts'
+import { Peer, turn } from './support/peer.ts'
+import { PATIENCE } from './support/raw-client.ts'
+
+const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+async function setUp(access: MqttAccess) {
+  const acceptor = new FakeAcceptor()
+  const counters = { increment: () => undefined }
+  const broker = await createBroker({ acceptor, limits: defaultMqttLimits, clock: systemClock, log, counters, access })
+  onTestFinished(() => broker.close(100))
+  return { acceptor, broker }
+}
+
+/** The library lets a packet through whose bytes come between the parsing of CONNECT and its handling. */
+test.each([0, 1, 2, 3, 4, 5])(
+  'a publish %i steps behind CONNECT does not slip in before the authentication',
+  async (steps) => {
+    const { acceptor, broker } = await setUp({ authenticate: (_id, username) => username === 'right' })
+    const send = async (username: string): Promise<Peer> => {
+      const peer = new Peer()
+      broker.attach(peer, 'peer')
+      await turn()
+      peer.push(connectPacket({ clientId: 'd', username }))
+      for (let n = 0; n < steps; n++) await new Promise<void>((resolve) => process.nextTick(resolve))
+      for (const payload of ['a', 'b']) peer.push(publishPacket({ payload: `${username}-${payload}` }))
+      return peer
+    }
+    const stranger = await send('wrong')
+    await expect.poll(() => stranger.destroyed, PATIENCE).toBe(true)
+    expect(acceptor.texts()).toEqual([])
+    await send('right')
+    await expect.poll(() => acceptor.received.length, PATIENCE).toBe(2)
+    expect(acceptor.received.map(({ clientId, text }) => [clientId, text])).toEqual([
+      ['d', 'right-a'],
+      ['d', 'right-b'],
+    ])
+  },
+)

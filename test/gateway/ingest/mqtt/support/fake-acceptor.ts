@@ -1,0 +1,48 @@
+import type { Acceptor, Publish } from '../../../../../gateway/ingest/acceptor.ts'
+import { StopAcceptingError } from '../../../../../sync/contract/index.ts'
+
+export interface Received extends Publish {
+  text: string
+  done: (error?: Error) => void
+  answered: boolean
+}
+
+/** An acceptor in memory: answers on the next turn of the event loop (`auto`), or when the test says so. */
+export class FakeAcceptor implements Acceptor {
+  overloaded = false
+  auto = true
+  /** With an error: every publish is refused with it. */
+  refuseWith: StopAcceptingError | null = null
+  readonly received: Received[] = []
+  readonly releases: Array<[clientId: string, messageId: number | null]> = []
+
+  accept(publish: Publish, done: (error: Error | null) => void): void {
+    const received: Received = {
+      ...publish,
+      text: publish.payload.toString(),
+      answered: false,
+      done: (error) => {
+        received.answered = true
+        done(error ?? null)
+      },
+    }
+    this.received.push(received)
+    if (this.auto) setImmediate(() => received.done(this.refuseWith ?? undefined))
+  }
+
+  released(clientId: string, messageId: number | null): void {
+    this.releases.push([clientId, messageId])
+  }
+
+  /** Answers everything that waits, in order, in one go. */
+  answerAll(): void {
+    for (const received of this.received) if (!received.answered) received.done()
+  }
+
+  texts(): string[] {
+    return this.received.map((received) => received.text)
+  }
+}
+
+export const storeFull = (): StopAcceptingError =>
+  new StopAcceptingError('TEST_STORE_FULL', 'expected room in the store, came none')
