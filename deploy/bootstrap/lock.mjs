@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ROOT, say } from './process.mjs'
@@ -34,16 +34,26 @@ async function acquire(file) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error
     }
     const holder = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (holder > 0 && !alive(holder)) {
+    if (holder > 0 ? !alive(holder) : await abandoned(file)) {
       // Renamed, not removed: of several that wait, only one can do it, and the others see a new lock or none.
       await rename(file, `${file}.${process.pid}`).catch(() => undefined)
       await rm(`${file}.${process.pid}`, { force: true })
       continue
     }
-    if (!told) say(`another set-up is under way here (process ${holder}): waiting for it`)
+    if (!told) say(`another set-up is under way here (process ${holder}): waiting for it to remove ${file}`)
     told = true
     await pause(200)
   }
+}
+
+/**
+ * Whether whoever made the lock died before it wrote its id into it.
+ *
+ * @param {string} file
+ */
+async function abandoned(file) {
+  const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }))
+  return Date.now() - mtimeMs > 10_000
 }
 
 /** @param {number} pid */

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises'
 import {
   JetStreamApiCodes,
   JetStreamApiError,
@@ -40,6 +41,12 @@ export interface Central {
   read(stream: string, from: StreamSequence, signal?: AbortSignal): AsyncIterable<CentralMessage>
 }
 
+/**
+ * Messages that have arrived already are handed out without the event loop turning in between. Whoever takes milliseconds for
+ * each would not read the socket for many seconds, and be cut off by the server as a slow consumer.
+ */
+const BREATHE_EVERY: Millis = 20
+
 export interface NatsCentralOptions {
   clock?: Clock
   /** Give up when nothing comes for this long. */
@@ -79,7 +86,11 @@ export function natsCentral(connection: NatsConnection, options: NatsCentralOpti
       })
       const iterator = messages[Symbol.asyncIterator]()
       try {
-        for (;;) {
+        for (let breath = clock.monotonic(); ; ) {
+          if (clock.monotonic() - breath > BREATHE_EVERY) {
+            await breathe()
+            breath = clock.monotonic()
+          }
           const next = await orStalled(iterator.next(), stream, stallAfter, clock, signal)
           if (next.done === true) return
           const message = next.value

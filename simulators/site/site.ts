@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import type { GatewayStatus } from '../../gateway/observe/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
-import { type CentralServer, freePorts, startCentral } from '../central/index.ts'
+import { CentralCluster, type CentralServer, freePorts, startCentral, startCluster } from '../central/index.ts'
 import { FaultProxy, type Release } from '../faults/index.ts'
 import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
 import { Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
@@ -23,11 +23,15 @@ export interface SiteOptions {
   rate: number
   /** How badly the devices behave: 0 never, 1 as on a poor site. */
   trouble: number
+  /** Servers of the centre, each with a copy of everything; 1 unless said. */
+  nodes?: 1 | 3
+  /** Connections that the sensors share; one each unless said. */
+  connections?: number
   /** Ports that people know by heart, if they are free; any free ones otherwise. */
   mqttPort?: number
   centralPort?: number
-  /** More configuration for the gateway, over what the site needs. */
-  config?: Readonly<Record<string, unknown>>
+  /** More configuration for the gateway, by section, over what the site needs. */
+  config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   clock?: Clock
   random?: Random
   /** Told what is being done while it starts. */
@@ -62,21 +66,22 @@ const DRAIN_WITHIN: Millis = 60_000
 export class Site {
   readonly addresses: SiteAddresses
   readonly gateway: GatewayProcess
-  readonly central: CentralServer
-  readonly proxy: FaultProxy
+  readonly central: CentralServer | CentralCluster
+  /** The network between the gateway and each server of the centre. */
+  readonly links: readonly FaultProxy[]
   readonly fleet: Fleet
   readonly ledger: Ledger
   readonly #clock: Clock
   readonly #started: Millis
-  #cut: Release | null = null
+  #cut: readonly Release[] | null = null
   #cuts = 0
   #kills = 0
 
   private constructor(parts: {
     addresses: SiteAddresses
     gateway: GatewayProcess
-    central: CentralServer
-    proxy: FaultProxy
+    central: CentralServer | CentralCluster
+    links: readonly FaultProxy[]
     fleet: Fleet
     ledger: Ledger
     clock: Clock
@@ -84,7 +89,7 @@ export class Site {
     this.addresses = parts.addresses
     this.gateway = parts.gateway
     this.central = parts.central
-    this.proxy = parts.proxy
+    this.links = parts.links
     this.fleet = parts.fleet
     this.ledger = parts.ledger
     this.#clock = parts.clock
@@ -98,15 +103,19 @@ export class Site {
     try {
       await mkdir(dir, { recursive: true })
       onStep('starting a central JetStream')
-      const centralPort = await portOr(options.centralPort, random)
-      const central = await startCentral({ dir: join(dir, 'central'), port: centralPort, clock, random })
+      const central = await startCentre(options, clock, random)
       undo.push(() => central.stop())
-      const proxy = await FaultProxy.listen({ target: { port: centralPort }, protocol: 'nats', clock })
-      undo.push(() => proxy.close())
+      const links: FaultProxy[] = []
+      for (const url of urlsOf(central)) {
+        const link = await FaultProxy.listen({ target: { port: Number(new URL(url).port) }, protocol: 'nats', clock })
+        links.push(link)
+        undo.push(() => link.close())
+      }
       onStep('starting a gateway')
       const mqttPort = await portOr(options.mqttPort, random)
       const config = join(dir, 'tidegate.yaml')
-      await writeFile(config, stringify(gatewayConfig(dir, mqttPort, proxy.port, options.config)))
+      const servers = links.map(({ port }) => `nats://127.0.0.1:${port}`)
+      await writeFile(config, stringify(gatewayConfig(dir, mqttPort, servers, options.config)))
       const gateway = new GatewayProcess({ entry: options.entry, config, clock })
       undo.push(() => gateway.stop())
       await gateway.start()
@@ -118,9 +127,11 @@ export class Site {
         ledger,
         rate: options.rate,
         clock,
+        ...(options.connections === undefined ? {} : { connections: options.connections }),
       })
-      const addresses = { mqttPort, centralUrl: central.url, site: SITE, gateway: GATEWAY, config }
-      return new Site({ addresses, gateway, central, proxy, fleet, ledger, clock })
+      const [centralUrl = ''] = urlsOf(central)
+      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config }
+      return new Site({ addresses, gateway, central, links, fleet, ledger, clock })
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
@@ -134,13 +145,13 @@ export class Site {
   async cutLink(): Promise<void> {
     if (this.#cut) return
     this.#cuts++
-    this.#cut = await this.proxy.cut()
+    this.#cut = await Promise.all(this.links.map((link) => link.cut()))
   }
 
   async healLink(): Promise<void> {
-    const release = this.#cut
+    const releases = this.#cut ?? []
     this.#cut = null
-    await release?.()
+    for (const release of releases) await release()
   }
 
   async killGateway(): Promise<void> {
@@ -161,7 +172,7 @@ export class Site {
       (status) => (status ? Object.values(status.outbox.lanes).every(({ pending }) => pending === 0) : false),
       DRAIN_WITHIN,
     )
-    const connection = await connect({ servers: this.central.url })
+    const connection = await connect({ servers: [...urlsOf(this.central)] })
     try {
       const central = natsCentral(connection)
       const verdict = await verify(this.ledger, central, { settle: 1000, ...(signal ? { signal } : {}) })
@@ -178,28 +189,40 @@ export class Site {
   async stop(): Promise<void> {
     await this.fleet.stop({ within: 0 })
     await this.gateway.stop()
-    await this.proxy.close()
+    for (const link of this.links) await link.close()
     await this.central.stop()
   }
+}
+
+const urlsOf = (central: CentralServer | CentralCluster): readonly string[] =>
+  central instanceof CentralCluster ? central.urls : [central.url]
+
+async function startCentre(
+  options: SiteOptions,
+  clock: Clock,
+  random: Random,
+): Promise<CentralServer | CentralCluster> {
+  const dir = join(options.dir, 'central')
+  if (options.nodes === 3) return await startCluster({ dir, clock, random })
+  return await startCentral({ dir, port: await portOr(options.centralPort, random), clock, random })
 }
 
 function gatewayConfig(
   dir: string,
   mqttPort: number,
-  linkPort: number,
-  more: Readonly<Record<string, unknown>> = {},
+  servers: readonly string[],
+  more: NonNullable<SiteOptions['config']> = {},
 ): Record<string, unknown> {
-  return {
-    site: SITE,
-    gateway: GATEWAY,
-    dataDir: join(dir, 'gateway'),
+  const own: Record<string, Record<string, unknown>> = {
     mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
     ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
-    central: { servers: [`nats://127.0.0.1:${linkPort}`] },
+    central: { servers, replicas: servers.length },
     // A laptop with little room left should still be able to look at it.
     outbox: { minFree: '16MB', reserve: '1MB' },
-    ...more,
   }
+  const sections = [...new Set([...Object.keys(own), ...Object.keys(more)])]
+  const merged = sections.map((section) => [section, { ...own[section], ...more[section] }])
+  return { site: SITE, gateway: GATEWAY, dataDir: join(dir, 'gateway'), ...Object.fromEntries(merged) }
 }
 
 /** The wanted port if nobody has it, else any. */

@@ -34,16 +34,29 @@ export interface Batch {
   readonly source: string | null
 }
 
-/** A message from what the client library hands out. */
+/** What the client library hands out. */
+interface ClientMessage {
+  readonly subject: string
+  readonly data: Uint8Array
+}
+
+/**
+ * A message from what the client library hands out.
+ *
+ * @param headers decodes them; where that throws (anybody may publish broken ones), the message is taken to have none
+ */
 export function storedMessage(
-  subject: string,
+  { subject, data }: ClientMessage,
   sequence: StreamSequence,
-  headers: Iterable<readonly [string, string[]]> | undefined,
-  body: Uint8Array,
+  headers: () => Iterable<readonly [string, string[]]> | undefined,
 ): StoredMessage {
   const first = new Map<string, string>()
-  for (const [name, values] of headers ?? []) first.set(name, values[0] ?? '')
-  return { subject, sequence, headers: first, body }
+  try {
+    for (const [name, values] of headers() ?? []) first.set(name, values[0] ?? '')
+  } catch {
+    first.clear()
+  }
+  return { subject, sequence, headers: first, body: data }
 }
 
 /**

@@ -67,12 +67,14 @@ class BrokerAdapter implements Broker {
   /** Stops the clock that a connection has until its CONNACK. */
   readonly #deadlines = new WeakMap<Duplex, () => void>()
   readonly #gate: PublishGate
+  readonly #policy: SubscriberPolicy
   #changed: (() => void) | null = null
 
   constructor(options: BrokerOptions) {
     this.#options = options
     const { limits, counters, acceptor, access, clock, log } = options
     const policy = new SubscriberPolicy(limits, counters, access)
+    this.#policy = policy
     const gate = new PublishGate({ acceptor, clock, log, counters, onIdle: () => this.#changed?.() })
     this.#gate = gate
     const fanOut = new FanOut<LocalMessage>()
@@ -85,7 +87,7 @@ class BrokerAdapter implements Broker {
     const persistence = new MemoryPersistence<Client>(
       { sessions, retained, unreleased },
       {
-        mayReceive: (clientId, filter) => policy.mayReceive(clientId, filter),
+        takeGrant: (subscription) => policy.takeGrant(subscription),
         isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
         onReleased: (clientId, messageId) => acceptor.released(clientId, messageId),
       },
@@ -124,6 +126,7 @@ class BrokerAdapter implements Broker {
 
   async start(): Promise<void> {
     const { log, counters } = this.#options
+    this.#aedes.on('unsubscribe', (filters, client) => this.#policy.revoke(client, filters))
     const failed = (client: Client, error: Error): void => {
       // aedes reports each write to a connection that is gone already.
       if (client.closed) return

@@ -17,7 +17,8 @@ interface OutgoingPacket {
 }
 
 export interface PersistenceEvents<C> {
-  mayReceive(clientId: string, filter: string): boolean
+  /** Whether this very subscription has been granted; true once. */
+  takeGrant(subscription: object): boolean
   /** Whether `client` is authenticated and no other connection has its client id. */
   isCurrent(client: C): boolean
   /** The client released a QoS 2 packet identifier (PUBREL), or all of them (clean session). */
@@ -62,12 +63,13 @@ export class MemoryPersistence<C extends OwnerOfSession> {
   }
 
   /**
-   * aedes passes every filter of the SUBSCRIBE, also those it has just denied, once for each that it granted. A denied
-   * filter must not be kept: its messages would fill the queue and be delivered after a reconnect.
+   * aedes passes all subscriptions of the SUBSCRIBE, once for each that it has granted so far. One that is denied must not
+   * be kept: its messages would fill the queue, and be delivered after a reconnect.
    */
   async addSubscriptions(client: C, subscriptions: ReadonlyArray<{ topic: string; qos: QoS }>): Promise<void> {
-    for (const { topic, qos } of subscriptions) {
-      if (this.#events.mayReceive(client.id, topic)) this.#sessions.subscribe(client.id, topic, qos)
+    for (const subscription of subscriptions) {
+      if (!this.#events.takeGrant(subscription)) continue
+      this.#sessions.subscribe(client.id, subscription.topic, subscription.qos)
     }
   }
 

@@ -16,6 +16,10 @@ export class SubscriberPolicy {
   readonly #limits: SubscriberLimits
   readonly #counters: MqttCounters
   readonly #access: MqttAccess
+  /** Granted filters of each connection: aedes' own list comes promises later, when more have been asked for. */
+  readonly #filters = new WeakMap<Client, Set<string>>()
+  /** Subscriptions of a SUBSCRIBE under way. */
+  readonly #granted = new WeakSet<object>()
 
   constructor(limits: SubscriberLimits, counters: MqttCounters, access: MqttAccess) {
     this.#limits = limits
@@ -23,18 +27,28 @@ export class SubscriberPolicy {
     this.#access = access
   }
 
-  mayReceive(clientId: string, filter: string): boolean {
-    return this.#access.mayReceive?.(clientId, filter) ?? true
-  }
-
   /** @returns null when the filter is denied (SUBACK 0x80, MQTT 3.1.1 §3.9.3) */
   grant(client: Client, subscription: Subscription): Subscription | null {
     const { topic } = subscription
-    const known = client.subscriptions[topic] !== undefined
-    const full = !known && Object.keys(client.subscriptions).length >= this.#limits.maxSubscriptionsPerClient
-    if (!full && this.mayReceive(client.id, topic)) return subscription
-    this.#counters.increment('subscriptions.refused')
-    return null
+    const filters = this.#filtersOf(client)
+    const full = !filters.has(topic) && filters.size >= this.#limits.maxSubscriptionsPerClient
+    if (full || !(this.#access.mayReceive?.(client.id, topic) ?? true)) {
+      this.#counters.increment('subscriptions.refused')
+      return null
+    }
+    filters.add(topic)
+    this.#granted.add(subscription)
+    return subscription
+  }
+
+  /** Whether `grant` has granted this very subscription and nobody has asked so before. */
+  takeGrant(subscription: object): boolean {
+    return this.#granted.delete(subscription)
+  }
+
+  /** The client unsubscribed. */
+  revoke(client: Client, filters: readonly string[]): void {
+    for (const filter of filters) this.#filtersOf(client).delete(filter)
   }
 
   /** Runs for each copy of a message just before it goes to a subscriber; null drops that copy. */
@@ -56,6 +70,14 @@ export class SubscriberPolicy {
       packet.qos = lower(packet.qos, grantedQos(client, packet.topic) ?? 0)
     }
     return packet
+  }
+
+  #filtersOf(client: Client): Set<string> {
+    const known = this.#filters.get(client)
+    if (known !== undefined) return known
+    const filters = new Set<string>()
+    this.#filters.set(client, filters)
+    return filters
   }
 }
 

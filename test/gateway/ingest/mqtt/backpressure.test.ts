@@ -25,11 +25,11 @@ describe('while the acceptor does not answer', () => {
     const { acceptor, raw } = harness
     acceptor.auto = false
     const device = await raw()
-    const total = 30_000
+    const total = 15_000
     const payload = Buffer.alloc(1000, 'x')
     for (let i = 0; i < total; i++) device.socket.write(publishPacket({ qos: 1, id: (i % 65_535) + 1, payload }))
     const waiting = await whenStuck(device, harness)
-    // The limit in flight (64 KiB) and what is read ahead of it, not the 30 MB that the client has to say.
+    // The limit in flight (64 KiB) and what is read ahead of it, not the 15 MB that the client has to say.
     expect(waiting).toBeGreaterThan(20)
     expect(waiting).toBeLessThan(400)
 

@@ -43,3 +43,25 @@ test.each([0, 1, 2, 3, 4, 5])(
     ])
   },
 )
+
+test('a second connection that fails before it is registered does not make the first unknown', async () => {
+  const { broker, acceptor } = await setUp({})
+  const first = new Peer()
+  broker.attach(first, 'first')
+  first.push(connectPacket({ clientId: 'd' }))
+  await expect.poll(() => first.written.length, PATIENCE).toBe(1)
+  for (let n = 0; n < 30; n++) {
+    const second = new Peer()
+    broker.attach(second, 'second')
+    // It takes the identity over, or dies on the way there: either way one connection is left to take over from.
+    second.push(connectPacket({ clientId: 'd' }))
+    for (let step = 0; step < n; step++) await new Promise<void>((resolve) => process.nextTick(resolve))
+    second.destroy()
+    await turn()
+  }
+  const last = new Peer()
+  broker.attach(last, 'last')
+  last.push(Buffer.concat([connectPacket({ clientId: 'd' }), publishPacket({ payload: 'last' })]))
+  await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['last'])
+  expect(first.destroyed).toBe(true)
+})

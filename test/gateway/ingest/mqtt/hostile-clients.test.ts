@@ -5,7 +5,10 @@ import {
   connectPacket,
   disconnectPacket,
   pingreqPacket,
+  pubackPacket,
+  pubcompPacket,
   publishPacket,
+  pubrecPacket,
   pubrelPacket,
   subscribePacket,
   unsubscribePacket,
@@ -121,29 +124,6 @@ describe('time and size', () => {
     await expect.poll(() => device.ids(PUBACK), PATIENCE).toEqual([1, 2, 3])
     expect(acceptor.texts()).toEqual(['1', '2', '3'])
   })
-
-  test('100 subscriptions of 100 filters each do not keep others waiting', async () => {
-    const { raw } = await startTestServer()
-    const greedy = await raw({ clientId: 'greedy', clean: false })
-    const device = await raw({ clientId: 'd' })
-    for (let n = 0; n < 100; n++) {
-      greedy.send(
-        subscribePacket(
-          Array.from({ length: 100 }, (_, i) => `${n % 10}/${i}/+/#`),
-          1,
-          n + 1,
-        ),
-      )
-    }
-    let longest = 0
-    for (let id = 1; greedy.ids(9).length < 100; id++) {
-      const before = performance.now()
-      device.send(publishPacket({ qos: 1, id, topic: '1/2/3' }))
-      await device.next(PUBACK)
-      longest = Math.max(longest, performance.now() - before)
-    }
-    expect(longest).toBeLessThan(2_000)
-  })
 })
 
 describe('client ids', () => {
@@ -230,7 +210,10 @@ function malformed(random: Random): Buffer {
     publishPacket({ topic: 'attack/a', qos: upTo(3), id: 1 + upTo(100), payload: noise }),
     subscribePacket(['attack/#', '+'], upTo(3)),
     unsubscribePacket(['attack/#']),
-    pubrelPacket(1),
+    pubrelPacket(1 + upTo(9)),
+    pubackPacket(1 + upTo(9)),
+    pubrecPacket(1 + upTo(9)),
+    pubcompPacket(1 + upTo(9)),
     pingreqPacket,
     disconnectPacket,
   ]

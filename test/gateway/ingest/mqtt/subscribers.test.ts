@@ -334,11 +334,31 @@ describe('access', () => {
     expect(count('forwards.droppedUnauthorized')).toBe(1)
   })
 
-  test('too many subscriptions are refused one by one', async () => {
-    const { raw } = await startTestServer({ limits: { maxSubscriptionsPerClient: 2 } })
-    const client = await raw({ clientId: 's' })
-    expect(await subscribe(client, ['a', 'b', 'c'])).toEqual([0, 0, 0x80])
-    expect(await subscribe(client, ['a'], 1)).toEqual([1])
+  test('too many subscriptions are refused one by one, also all at once, and make room again', async () => {
+    const { raw, count } = await startTestServer({ limits: { maxSubscriptionsPerClient: 50 } })
+    const client = await raw({ clientId: 's', clean: false })
+    const filters = (n: number): string[] => Array.from({ length: 100 }, (_, i) => `${n}/${i}`)
+    client.send(...Array.from({ length: 20 }, (_, n) => subscribePacket(filters(n), 1, n + 1)))
+    await expect.poll(() => client.ids(SUBACK).length, PATIENCE).toBe(20)
+    expect(count('subscriptions.refused')).toBe(1950)
+    client.packets.length = 0
+    client.send(unsubscribePacket(['0/0']))
+    await client.next(11)
+    expect(await subscribe(client, ['0/1', 'a', 'b'], 1)).toEqual([1, 1, 0x80])
+  })
+
+  test('what was refused because it was too much is not kept either', async () => {
+    const { raw, server, count } = await startTestServer({ limits: { maxSubscriptionsPerClient: 1 } })
+    const first = await raw({ clientId: 's', clean: false })
+    expect(await subscribe(first, ['a', 'b'], 1)).toEqual([1, 0x80])
+    expect(await subscribe(first, ['a', 'c'], 1)).toEqual([1, 0x80])
+    first.destroy()
+    await expect.poll(() => server.connections(), PATIENCE).toBe(0)
+    for (const topic of ['a', 'b', 'c']) server.publishLocal(topic, topic, { qos: 1 })
+    const second = await raw({ clientId: 's', clean: false })
+    await expect.poll(() => payloads(second), PATIENCE).toEqual(['a'])
+    await roundTrip(second)
+    expect(count('forwards.droppedUnauthorized')).toBe(0)
   })
 
   test.each([

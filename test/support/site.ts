@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { expect } from 'vitest'
+import type { FleetStats } from '../../simulators/fleet/index.ts'
+import { Site, type SiteOptions, type SiteSummary } from '../../simulators/site/index.ts'
+
+/** The compiled command line: a gateway that is killed has to be a process of its own. */
+export const ENTRY = resolve(import.meta.dirname, '../../dist/gateway/cli/main.js')
+
+/** Runs `test` on a fresh site and clears everything away after it, however it ends. */
+export async function onSite(
+  options: Partial<SiteOptions>,
+  test: (site: Site, dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'tidegate-e2e-')))
+  try {
+    const site = await Site.start({ entry: ENTRY, devices: 20, rate: 20, trouble: 0, ...options, dir })
+    try {
+      await test(site, dir)
+    } finally {
+      await site.stop()
+    }
+  } finally {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** Waits until the sensors have had so many more publishes acknowledged. */
+export async function acknowledgedMore(site: Site, count: number, within = 30_000): Promise<FleetStats> {
+  const from = site.fleet.stats().acknowledged
+  await expect
+    .poll(() => site.fleet.stats().acknowledged, { timeout: within, interval: 20 })
+    .toBeGreaterThanOrEqual(from + count)
+  return site.fleet.stats()
+}
+
+/** Waits until the gateway has so many readings waiting for the link. */
+export async function bufferedAtLeast(site: Site, count: number, within = 30_000): Promise<void> {
+  await site.gateway.waitFor((status) => (status?.outbox.lanes.readings.pending ?? 0) >= count, within)
+}
+
+/** Waits until the centre has everything. */
+export async function drained(site: Site, within = 60_000): Promise<void> {
+  await site.gateway.waitFor((status) => status?.outbox.lanes.readings.pending === 0, within)
+}
+
+/** The end of every test here: the central stream against the ledger. */
+export async function expectNothingWrong(site: Site): Promise<SiteSummary> {
+  const { summary, verdict } = await site.finish()
+  expect(verdict.findings).toEqual([])
+  expect(summary).toMatchObject({ lost: 0, doubled: 0, reordered: 0, invented: 0, buffered: 0 })
+  expect(verdict.ok).toBe(true)
+  expect(summary.acknowledged).toBeGreaterThan(0)
+  return summary
+}
