@@ -140,6 +140,8 @@ export class PackForwarder {
   ): Promise<void> {
     const { source, settings, clock, pace, breaker, events } = this.#tools
     let { next, expected } = position
+    // Small at first: whoever waits for the link to come back waits for its first message.
+    let first = true
     while (!signal.aborted) {
       if (next >= source.head) {
         if (await growth(source, next, clock, AUDIT_EVERY, signal)) await pause(clock, settings.linger, signal)
@@ -148,7 +150,8 @@ export class PackForwarder {
       }
       await pause(clock, breaker.wait, signal)
       const limit = session.maxPayload - HEADER_ROOM
-      const size = breaker.state === 'closed' ? this.#size.bytes(limit) : Math.min(limit, this.#size.minimum)
+      const careful = first || breaker.state !== 'closed'
+      const size = careful ? Math.min(limit, this.#size.minimum) : this.#size.bytes(limit)
       const slice = await source.read(next, size)
       if (slice.next === next) continue
       const message = await this.#pack(slice, limit)
@@ -158,7 +161,9 @@ export class PackForwarder {
       expected = await session.append(message, expected, this.#timeout(message.body.length))
       const roundTrip = clock.monotonic() - started
       next = slice.next
+      first = false
       source.moveCursor({ next, sequence: expected, streamCreated: source.cursor.streamCreated })
+      this.#size.acknowledged(slice.body.length, roundTrip)
       this.#measure(message.body.length, roundTrip)
       attempts.succeeded()
       events.stored(source.lane, slice.count, message.body.length, roundTrip)
@@ -198,10 +203,9 @@ export class PackForwarder {
   }
 
   #measure(bytes: Bytes, roundTrip: Millis): void {
-    this.#size.acknowledged(bytes, roundTrip)
-    // Small packs measure the delay, not the width of the link.
-    if (bytes < this.#size.minimum) return
+    // Small messages measure the delay, not the width of the link: they can only show that it is wider than thought.
     const rate = bytes / Math.max(roundTrip, 0.1)
-    this.#bytesPerMs = this.#bytesPerMs === null ? rate : this.#bytesPerMs * 0.8 + rate * 0.2
+    if (this.#bytesPerMs === null) this.#bytesPerMs = bytes < this.#size.minimum ? null : rate
+    else if (bytes >= this.#size.minimum || rate > this.#bytesPerMs) this.#bytesPerMs += (rate - this.#bytesPerMs) * 0.2
   }
 }

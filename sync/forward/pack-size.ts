@@ -3,21 +3,30 @@ import type { Bytes, Millis } from '../contract/index.ts'
 export interface PackSizeSettings {
   minBytes: Bytes
   maxBytes: Bytes
-  /** Round trip that a full pack should take. */
+  /** Time that a full pack should take, beyond what the smallest one takes. */
   target: Millis
 }
 
+const FIRST: Bytes = 64 * 1024
+/** One pack is in flight: one that takes less than this many round trips leaves the link idle most of the time. */
+const ROUND_TRIPS = 2
+/** How fast the shortest round trip seen is forgotten, a pack. */
+const FORGET = 0.01
+
 /**
- * How many bytes the next pack may have. Grows while full packs come back well within the target, shrinks when they do not,
- * and falls to the minimum after an unknown outcome: on a link that carries little, little is at stake at a time.
+ * How many bytes (before compression) the next pack may have. What counts is the time that its size costs: round trip minus
+ * the shortest one seen. Packs grow while that stays well below the goal, shrink above it, and fall to the minimum after
+ * an unknown outcome: on a link that carries little, little is at stake at a time. A far link (a long round trip however
+ * small the pack) gets large packs, a thin one small packs.
  */
 export class PackSize {
   readonly #settings: PackSizeSettings
   #bytes: Bytes
+  #shortest: Millis = Number.POSITIVE_INFINITY
 
   constructor(settings: PackSizeSettings) {
     this.#settings = settings
-    this.#bytes = Math.min(settings.maxBytes, Math.max(settings.minBytes, 64 * 1024))
+    this.#bytes = Math.min(settings.maxBytes, Math.max(settings.minBytes, FIRST))
   }
 
   /** @param limit what the server takes at most */
@@ -29,10 +38,15 @@ export class PackSize {
     return this.#settings.minBytes
   }
 
-  acknowledged(sent: Bytes, roundTrip: Millis): void {
+  /** @param filled bytes before compression */
+  acknowledged(filled: Bytes, roundTrip: Millis): void {
     const { target, minBytes, maxBytes } = this.#settings
-    if (roundTrip > target * 2) this.#bytes = Math.max(minBytes, this.#bytes / 2)
-    else if (roundTrip < target / 2 && sent > this.#bytes / 2) this.#bytes = Math.min(maxBytes, this.#bytes * 2)
+    if (roundTrip < this.#shortest) this.#shortest = roundTrip
+    else this.#shortest += (roundTrip - this.#shortest) * FORGET
+    const cost = roundTrip - this.#shortest
+    const goal = Math.max(target, this.#shortest * ROUND_TRIPS)
+    if (cost > goal * 2) this.#bytes = Math.max(minBytes, this.#bytes / 2)
+    else if (cost < goal / 2 && filled > this.#bytes / 2) this.#bytes = Math.min(maxBytes, this.#bytes * 2)
   }
 
   failed(): void {
