@@ -51,9 +51,9 @@ export class EventForwarder {
     let checked = false
     while (!signal.aborted) {
       try {
+        if (source.cursor.next >= pendingUntil) drained()
         if (!checked) await this.#rewindIfForgotten(session)
         checked = true
-        if (source.cursor.next >= pendingUntil) drained()
         if (source.cursor.next >= source.head) {
           checked = await growth(source, source.cursor.next, clock, AUDIT_EVERY, signal)
           continue

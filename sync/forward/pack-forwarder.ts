@@ -205,7 +205,7 @@ export class PackForwarder {
   #measure(bytes: Bytes, roundTrip: Millis): void {
     // Small messages measure the delay, not the width of the link: they can only show that it is wider than thought.
     const rate = bytes / Math.max(roundTrip, 0.1)
-    if (this.#bytesPerMs === null) this.#bytesPerMs = bytes < this.#size.minimum ? null : rate
+    if (this.#bytesPerMs === null) this.#bytesPerMs = rate
     else if (bytes >= this.#size.minimum || rate > this.#bytesPerMs) this.#bytesPerMs += (rate - this.#bytesPerMs) * 0.2
   }
 }
