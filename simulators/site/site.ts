@@ -16,6 +16,8 @@ import { type SiteSummary, summarise } from './summary.ts'
 export interface SiteOptions {
   /** Holds everything durable: central store, outbox, configuration. */
   dir: string
+  /** Where the gateway keeps its data; below `dir` unless said. */
+  dataDir?: string
   /** Path of the compiled command line, to run the gateway with. */
   entry: string
   devices: number
@@ -115,7 +117,7 @@ export class Site {
       const mqttPort = await portOr(options.mqttPort, random)
       const config = join(dir, 'tidegate.yaml')
       const servers = links.map(({ port }) => `nats://127.0.0.1:${port}`)
-      await writeFile(config, stringify(gatewayConfig(dir, mqttPort, servers, options.config)))
+      await writeFile(config, stringify(gatewayConfig(options, mqttPort, servers)))
       const gateway = new GatewayProcess({ entry: options.entry, config, clock })
       undo.push(() => gateway.stop())
       await gateway.start()
@@ -211,10 +213,9 @@ async function startCentre(
 }
 
 function gatewayConfig(
-  dir: string,
+  { dir, dataDir = join(dir, 'gateway'), config: more = {} }: SiteOptions,
   mqttPort: number,
   servers: readonly string[],
-  more: NonNullable<SiteOptions['config']> = {},
 ): Record<string, unknown> {
   const own: Record<string, Record<string, unknown>> = {
     mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
@@ -225,7 +226,7 @@ function gatewayConfig(
   }
   const sections = [...new Set([...Object.keys(own), ...Object.keys(more)])]
   const merged = sections.map((section) => [section, { ...own[section], ...more[section] }])
-  return { site: SITE, gateway: GATEWAY, dataDir: join(dir, 'gateway'), ...Object.fromEntries(merged) }
+  return { site: SITE, gateway: GATEWAY, dataDir, ...Object.fromEntries(merged) }
 }
 
 /** The wanted port if nobody has it, else any. */

@@ -1,9 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { connect } from '@nats-io/transport-node'
 import { expect } from 'vitest'
 import type { FleetStats } from '../../simulators/fleet/index.ts'
+import { natsCentral } from '../../simulators/ledger/index.ts'
 import { Site, type SiteOptions, type SiteSummary } from '../../simulators/site/index.ts'
+import { decodeLine, HEADERS, type Reading, STREAMS } from '../../sync/contract/index.ts'
+import { decodePackBody, decodePackFacts } from '../../sync/forward/index.ts'
 
 /** The compiled command line: a gateway that is killed has to be a process of its own. */
 export const ENTRY = resolve(import.meta.dirname, '../../dist/gateway/cli/main.js')
@@ -56,4 +60,20 @@ export async function expectNothingWrong(site: Site): Promise<SiteSummary> {
   expect(verdict.ok).toBe(true)
   expect(summary.acknowledged).toBeGreaterThan(0)
   return summary
+}
+
+/** Every reading of the central stream, in stream order. */
+export async function storedReadings(site: Site): Promise<Reading[]> {
+  const connection = await connect({ servers: site.addresses.centralUrl })
+  try {
+    const readings: Reading[] = []
+    for await (const message of natsCentral(connection).read(STREAMS.readings, 1)) {
+      const facts = decodePackFacts((name) => message.header(name) || undefined)
+      const lines = await decodePackBody(facts, message.body, message.header(HEADERS.contentEncoding) || undefined)
+      readings.push(...lines.map(decodeLine))
+    }
+    return readings
+  } finally {
+    await connection.close()
+  }
 }
