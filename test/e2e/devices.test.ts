@@ -41,6 +41,7 @@ describe('devices that misbehave', () => {
       while (sent < 10_000) {
         const attackers = await Promise.all(Array.from({ length: 20 }, () => socketTo(site)))
         for (const socket of attackers) {
+          socket.resume()
           if (random.next() < 0.7) socket.write(connectFrame(`attacker-${sent}`))
           for (let frame = 0; frame < 25; frame++, sent++) {
             const length = 1 + Math.floor(random.next() * 60)
