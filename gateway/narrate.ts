@@ -13,6 +13,11 @@ export function outboxLog(log: Log): OutboxEvents {
       ),
     evicted: (lane, records) => log.warn({ lane, records }, 'telemetry was given up to stay within the bounds'),
     failed: (error) => log.error({ error: describeError(error) }, 'the outbox cannot write; nothing is acknowledged'),
+    repaired: () =>
+      log.error(
+        {},
+        'the store of the outbox was damaged and has been repaired; what is missing is declared as it is found',
+      ),
     recovered: () => log.info({}, 'the outbox works again'),
     full: (reason) =>
       reason === null

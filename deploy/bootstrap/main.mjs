@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { ensureBuilt } from './build.mjs'
 import { ensureInstalled } from './install.mjs'
 import { withLock } from './lock.mjs'
@@ -28,9 +29,9 @@ const TASKS = {
   async docs() {
     await prepare()
     for (const { what, file } of GENERATED) {
-      const { exitCode } = await run(process.execPath, [built('gateway/cli/main.js'), 'config', what, '--out', file])
-      if (exitCode !== 0) process.exit(1)
+      await runOrEnd([built('gateway/cli/main.js'), 'config', what, '--out', file])
     }
+    await runOrEnd([join(ROOT, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--write', 'deploy'])
   },
 }
 
@@ -49,6 +50,16 @@ export async function main([task = '', ...args]) {
     process.exit(2)
   }
   await TASKS[/** @type {keyof typeof TASKS} */ (task)](args)
+}
+
+/**
+ * Runs a program of ours, and ends here if it fails.
+ *
+ * @param {string[]} args
+ */
+async function runOrEnd(args) {
+  const { exitCode } = await run(process.execPath, args)
+  if (exitCode !== 0) process.exit(1)
 }
 
 /** Ends here when something could not be set up; it has been said why. */

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { flow } from './flow.ts'
+import type { JsonSchema } from './json-schema.ts'
 import { type ConfigKey, childrenOf, configTree, itemShapes } from './keys.ts'
 
 const WIDTH = 116
@@ -13,48 +14,50 @@ const HEADER = `# yaml-language-server: $schema=./tidegate.schema.json
 
 /** A configuration file that shows every key, with its meaning as a comment and its default as the value. */
 export function configExampleYaml(): string {
-  return `${HEADER}\n${configTree()
-    .map((key) => entry(key, ''))
-    .join('\n')}`
+  const entries = configTree().map((key) => `${entry(key, true).join('\n')}\n`)
+  return `${HEADER}\n${entries.join('\n')}`
 }
 
-function entry(key: ConfigKey, indent: string): string {
+/**
+ * The lines of one key, not indented.
+ *
+ * @param optional comment out what has no default; false inside a section that is commented out as a whole
+ */
+function entry(key: ConfigKey, optional: boolean): string[] {
   const name = key.path.at(-1) ?? ''
-  const comment = wrap(key.schema.description ?? '', `${indent}# `)
+  const meaning = wrap(key.schema.description ?? '', WIDTH - 2 * key.path.length)
   if (key.children.length > 0) {
-    // A section that is not there by default (TLS) would have empty texts for values: the whole of it is commented out.
-    const inner = key.children.map((child) => entry(child, `${indent}  `)).join('')
-    return `${comment}${indent}${key.schema.default === undefined ? '# ' : ''}${name}:\n${inner}`
+    const absent = optional && key.schema.default === undefined
+    const inner = key.children.flatMap((child) => entry(child, !absent)).map((line) => `  ${line}`)
+    const lines = [`${name}:`, ...inner]
+    return [...meaning, ...(absent ? lines.map((line) => `# ${line}`) : lines)]
   }
   const usual = key.required ? key.schema.examples?.[0] : key.schema.default
-  if (usual === undefined) return `${comment}${indent}# ${name}: ${flow(key.schema.examples?.[0])}\n`
-  const written = block({ [name]: usual }, indent)
-  return `${comment}${written}${itemShapes(key.schema)
-    .map((shape) => shapeExample(shape, `${indent}  `))
-    .join('')}`
+  if (usual === undefined) return [...meaning, `${optional ? '# ' : ''}${name}: ${flow(key.schema.examples?.[0])}`]
+  const value = stringify({ [name]: usual }, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n')
+  return [...meaning, ...value, ...itemShapes(key.schema).map((shape) => `  # - ${flow(itemExample(shape))}`)]
 }
 
-/** One more item for a list, commented out, with every key that its kind has. */
-function shapeExample(shape: Parameters<typeof childrenOf>[0], indent: string): string {
-  const keys = childrenOf(shape, [])
-  const pairs = keys.map(({ name, schema }) => [name, schema.const ?? schema.default ?? schema.examples?.[0]] as const)
-  return `${indent}# - ${flow(Object.fromEntries(pairs))}\n`
-}
-
-function block(value: unknown, indent: string): string {
-  return stringify(value, { lineWidth: 0 }).replaceAll(/^(?=.)/gm, indent)
+/** An item for a list, with every key that its kind has. */
+function itemExample(shape: JsonSchema): Record<string, unknown> {
+  const pairs = childrenOf(shape, []).map(({ name, schema }) => {
+    return [name, schema.const ?? schema.default ?? schema.examples?.[0]] as const
+  })
+  return Object.fromEntries(pairs)
 }
 
 /** The text as comment lines of bearable width. */
-function wrap(text: string, prefix: string): string {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = []
-  let line = ''
+  let line = '#'
   for (const word of text.split(' ')) {
-    if (line !== '' && prefix.length + line.length + word.length + 1 > WIDTH) {
+    if (line.length + word.length + 1 > width) {
       lines.push(line)
-      line = ''
+      line = '#'
     }
-    line = line === '' ? word : `${line} ${word}`
+    line = `${line} ${word}`
   }
-  return [...lines, line].map((part) => `${prefix}${part}\n`).join('')
+  return [...lines, line]
 }

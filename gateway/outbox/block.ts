@@ -80,6 +80,26 @@ export function decodeBlockHeader(value: Buffer): BlockHeader {
   }
 }
 
+/** The block stored under offset `first`; null when it is damaged, or another than the one that belongs there. */
+export function soundBlock(first: Offset, value: Buffer): Block | null {
+  return soundOrNull(first, () => decodeBlock(value))
+}
+
+/** Its header alone. */
+export function soundHeader(first: Offset, value: Buffer): BlockHeader | null {
+  return soundOrNull(first, () => decodeBlockHeader(value))
+}
+
+function soundOrNull<T extends BlockHeader>(first: Offset, decode: () => T): T | null {
+  try {
+    const block = decode()
+    return block.first === first ? block : null
+  } catch {
+    // Not swallowed: whoever asks sets the block aside and declares its records missing.
+    return null
+  }
+}
+
 /** Index in `body` behind the `lines`-th newline. */
 export function skipLines(body: Buffer, lines: number): number {
   let at = 0

@@ -24,28 +24,45 @@ export function laneBytes(extent: LaneExtent): Bytes {
   return extent.segments.reduce((sum, segment, i) => sum + storedBytes(segment, endOf(extent, i).bytes), 0)
 }
 
+/** About how many of those are not forwarded yet; within one segment by the share of its records. */
+export function pendingBytes(extent: LaneExtent): Bytes {
+  return extent.segments.reduce((sum, segment, i) => {
+    const end = endOf(extent, i)
+    if (end.offset <= extent.cursor) return sum
+    const ahead = end.offset - Math.max(segment.first, extent.cursor)
+    return sum + (storedBytes(segment, end.bytes) * ahead) / (end.offset - segment.first)
+  }, 0)
+}
+
+/** Bytes of the acknowledged tail that could be trimmed. */
+export function trimmableBytes(extent: LaneExtent): Bytes {
+  return extent.segments.slice(0, trimmable(extent)).reduce((sum, segment, i) => {
+    return sum + storedBytes(segment, endOf(extent, i).bytes)
+  }, 0)
+}
+
 /**
  * Where the acknowledged tail may be cut: every segment before the returned offset is forwarded, not needed for
  * replay, and beyond what `retention` asks to keep. Null when there is nothing to cut.
  */
 export function planTrim(extent: LaneExtent, retention: Retention, now: Millis): Offset | null {
-  const free = Math.min(extent.cursor, extent.replayFrom)
-  let retained = 0
-  for (let i = 0; i < extent.segments.length; i++) {
-    const segment = extent.segments[i]
-    const end = endOf(extent, i)
-    if (segment && end.offset <= free) retained += storedBytes(segment, end.bytes)
-  }
+  let retained = trimmableBytes(extent)
   let cut: Offset | null = null
-  for (let i = 0; i < extent.segments.length; i++) {
-    const segment = extent.segments[i]
+  for (const [i, segment] of extent.segments.slice(0, trimmable(extent)).entries()) {
     const end = endOf(extent, i)
-    if (!segment || end.offset > free || i === extent.segments.length - 1) break
     if (retained <= retention.bytes && now - end.committedAt <= retention.age) break
     retained -= storedBytes(segment, end.bytes)
     cut = end.offset
   }
   return cut
+}
+
+/** How many of the oldest segments are forwarded and not needed for replay; never the one that is still growing. */
+function trimmable(extent: LaneExtent): number {
+  const free = Math.min(extent.cursor, extent.replayFrom)
+  let count = 0
+  while (count < extent.segments.length - 1 && endOf(extent, count).offset <= free) count++
+  return count
 }
 
 /** One step of eviction: delete about half of a segment's blocks, or all of them. */

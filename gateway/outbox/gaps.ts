@@ -1,21 +1,40 @@
 import type { Offset } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 
+/** What declaring a hole changed. */
+export interface GapChange {
+  /** The parts that were not declared before. */
+  fresh: readonly Gap[]
+  /** Entries to store, as they now stand. */
+  put: readonly Gap[]
+  /** First offsets of entries that became part of another. */
+  gone: readonly Offset[]
+}
+
 /** The declared holes of a lane, in offset order, not overlapping; neighbours of the same reason are one. */
 export class Gaps {
   #gaps: Gap[] = []
 
-  /** Adds a hole that does not overlap those already declared; returns the entry as it now stands. */
-  add(gap: Gap): Gap {
-    const at = this.#indexAt(gap.from)
-    const before = this.#gaps[at - 1]
-    if (before && before.to + 1 === gap.from && before.reason === gap.reason) {
-      const merged = { ...before, to: gap.to }
-      this.#gaps[at - 1] = merged
-      return merged
+  /** Declares a hole; what of it was declared before stays as it was. */
+  declare(gap: Gap): GapChange {
+    const fresh = this.undeclared(gap.from, gap.to).map((part) => ({ ...part, reason: gap.reason }))
+    const put = new Map<Offset, Gap>()
+    const gone: Offset[] = []
+    for (const part of fresh) {
+      const at = this.#indexAt(part.from)
+      const before = this.#gaps[at - 1]
+      const after = this.#gaps[at]
+      const entry = { ...part }
+      if (before && before.to + 1 === part.from && before.reason === part.reason) entry.from = before.from
+      if (after && after.from === part.to + 1 && after.reason === part.reason) {
+        entry.to = after.to
+        gone.push(after.from)
+      }
+      const start = entry.from < part.from ? at - 1 : at
+      this.#gaps.splice(start, at - start + (entry.to > part.to ? 1 : 0), entry)
+      put.set(entry.from, entry)
     }
-    this.#gaps.splice(at, 0, gap)
-    return gap
+    return { fresh, put: [...put.values()], gone }
   }
 
   /** Declared holes that touch [from, to], cut to it. */
@@ -29,20 +48,50 @@ export class Gaps {
     return found
   }
 
-  /** Number of missing records at or after `offset`. */
-  missingFrom(offset: Offset): number {
-    return this.within(offset, Number.MAX_SAFE_INTEGER).reduce((sum, gap) => sum + gap.to - gap.from + 1, 0)
+  /** The parts of [from, to] that are not declared. */
+  undeclared(from: Offset, to: Offset): { from: Offset; to: Offset }[] {
+    const parts: { from: Offset; to: Offset }[] = []
+    let at = from
+    for (const gap of this.within(from, to)) {
+      if (gap.from > at) parts.push({ from: at, to: gap.from - 1 })
+      at = gap.to + 1
+    }
+    if (at <= to) parts.push({ from: at, to })
+    return parts
   }
 
-  /** Forgets holes that lie wholly before `offset`. */
-  forgetBefore(offset: Offset): void {
-    this.#gaps = this.#gaps.filter((gap) => gap.to >= offset)
+  has(offset: Offset): boolean {
+    const gap = this.#gaps[this.#indexAt(offset) - 1]
+    return gap !== undefined && offset <= gap.to
+  }
+
+  /** Number of missing records at or after `offset`. */
+  missingFrom(offset: Offset): number {
+    let sum = 0
+    for (let i = Math.max(0, this.#indexAt(offset) - 1); i < this.#gaps.length; i++) {
+      const gap = this.#gaps[i]
+      if (gap && gap.to >= offset) sum += gap.to - Math.max(gap.from, offset) + 1
+    }
+    return sum
+  }
+
+  /** Forgets everything before `offset`; returns the entry that was cut, if one reached beyond it. */
+  forgetBefore(offset: Offset): Gap | null {
+    const at = this.#indexAt(offset - 1)
+    const last = this.#gaps[at - 1]
+    const cut = last && last.to >= offset ? { ...last, from: offset } : null
+    this.#gaps.splice(0, at, ...(cut ? [cut] : []))
+    return cut
   }
 
   /** One past the last declared hole; 0 when there is none. */
   get end(): Offset {
     const last = this.#gaps.at(-1)
     return last ? last.to + 1 : 0
+  }
+
+  get all(): readonly Gap[] {
+    return this.#gaps
   }
 
   /** Index of the first gap that begins after `offset`. */

@@ -18,21 +18,24 @@ export type DurableCallback = (error: Error | null) => void
  * Turns many small appends into few synced writes.
  *
  *     idle --append--> scheduled --next turn--> writing --durable--> idle, or writing again
- *                                                  |                 if something gathered meanwhile
- *                                                  +----error-----> failed (for good; the owner makes a new one)
+ *       |                  |                       |                 if something gathered meanwhile
+ *       |                  |                       +----error----> over
+ *       +------------------+------end()------------+-------------> over (for good; the owner makes a new one)
  *
  * Exactly one write is in flight. Whatever arrives during it waits, and goes together in the next one: under load a
  * commit holds thousands of records, at rest a record waits for nothing but its own fsync. Callbacks fire in the order in
  * which they were given.
  */
 export class GroupCommit {
-  #state: 'idle' | 'scheduled' | 'writing' | 'failed' = 'idle'
+  #state: 'idle' | 'scheduled' | 'writing' | 'over' = 'idle'
   readonly #write: (ops: readonly WriteOp[]) => Promise<void>
   readonly #parts: CommitParts
   readonly #now: () => Millis
   #waiting: DurableCallback[] = []
   #extra: WriteOp[] = []
-  #failure: StopAcceptingError | null = null
+  #refusal: StopAcceptingError | null = null
+  /** Resolves when no write is in flight. */
+  #quiet: Promise<void> = Promise.resolve()
 
   constructor(write: (ops: readonly WriteOp[]) => Promise<void>, parts: CommitParts, now: () => Millis) {
     this.#write = write
@@ -41,31 +44,44 @@ export class GroupCommit {
   }
 
   /** Adds writes of other parts to the next commit. */
-  attach(op: WriteOp): void {
-    this.#extra.push(op)
+  attach(ops: readonly WriteOp[]): void {
+    if (this.#state === 'over' || ops.length === 0) return
+    for (const op of ops) this.#extra.push(op)
     this.schedule()
   }
 
   /** Calls back when everything appended so far is durable. */
   whenDurable(callback: DurableCallback): void {
-    if (this.#failure) callback(this.#failure)
-    else {
-      this.#waiting.push(callback)
-      this.schedule()
-    }
+    this.#waiting.push(callback)
+    this.schedule()
   }
 
-  /** Makes sure that a commit is coming. */
+  /** Makes sure that a commit, or its refusal, is coming. */
   schedule(): void {
-    if (this.#state !== 'idle') return
-    this.#state = 'scheduled'
+    if (this.#state === 'writing' || this.#state === 'scheduled') return
+    if (this.#state === 'idle') this.#state = 'scheduled'
     // A turn later, everything that the sockets had to say in this turn is gathered.
-    setImmediate(() => void this.#run())
+    setImmediate(() => {
+      if (this.#state === 'scheduled') this.#quiet = this.#run()
+      else if (this.#state === 'over') void this.#quiet.then(() => this.#refuse())
+    })
+  }
+
+  /**
+   * Ends it: what is in flight is still answered as it turns out, everything behind it is refused.
+   *
+   * @returns resolves when no write is in flight and all are answered
+   */
+  async end(reason: StopAcceptingError): Promise<void> {
+    this.#refusal ??= reason
+    this.#state = 'over'
+    await this.#quiet
+    this.#refuse()
   }
 
   async #run(): Promise<void> {
     this.#state = 'writing'
-    while (this.#waiting.length > 0 || this.#extra.length > 0) {
+    while (this.#state === 'writing' && (this.#waiting.length > 0 || this.#extra.length > 0)) {
       const callbacks = this.#waiting
       const ops = this.#extra
       this.#waiting = []
@@ -80,18 +96,27 @@ export class GroupCommit {
       this.#parts.committed()
       for (const callback of callbacks) callback(null)
     }
-    this.#state = 'idle'
+    if (this.#state === 'writing') this.#state = 'idle'
   }
 
-  #fail(error: unknown, callbacks: DurableCallback[]): void {
-    this.#state = 'failed'
-    this.#failure = new StopAcceptingError('OUTBOX_WRITE_FAILED', `the outbox cannot write: ${describeError(error)}`, {
-      cause: error,
-    })
-    const waiting = [...callbacks, ...this.#waiting]
+  #fail(error: unknown, callbacks: readonly DurableCallback[]): void {
+    this.#state = 'over'
+    this.#refusal ??= new StopAcceptingError(
+      'OUTBOX_WRITE_FAILED',
+      `the outbox cannot write: ${describeError(error)}`,
+      {
+        cause: error,
+      },
+    )
+    this.#parts.failed(error)
+    this.#waiting = [...callbacks, ...this.#waiting]
+    this.#refuse()
+  }
+
+  #refuse(): void {
+    const waiting = this.#waiting
     this.#waiting = []
     this.#extra = []
-    this.#parts.failed(error)
-    for (const callback of waiting) callback(this.#failure)
+    for (const callback of waiting) callback(this.#refusal)
   }
 }

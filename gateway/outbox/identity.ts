@@ -1,19 +1,25 @@
 import { join } from 'node:path'
 import { OperatorError } from '../../sync/contract/index.ts'
 import type { Random } from '../../sync/runtime/index.ts'
-import type { Disk, KeyValueStore } from '../ports/index.ts'
+import type { Disk, KeyRange, KeyValueStore, WriteOp } from '../ports/index.ts'
 import { namedKey } from './keys.ts'
+import { decodeNote, encodeNote } from './note.ts'
 
-/** Whose outbox this is, and under which epoch its records are numbered. */
-export interface Identity {
-  format: 1
+export interface Owner {
   site: string
   gateway: string
+}
+
+/** Whose outbox this is, and under which epoch its records are numbered. */
+export interface Identity extends Owner {
+  format: typeof FORMAT
   epoch: string
 }
 
+const FORMAT = 1
 const EPOCH_BYTES = 8
 const IDENTITY_KEY = namedKey('m', 'identity')
+const EVERYTHING: KeyRange = { gte: Buffer.alloc(0), lt: Buffer.from([0xff]) }
 
 /** Where things are below the data folder. */
 export const layout = {
@@ -29,33 +35,27 @@ export const newEpoch = (random: Random): string => random.hex(EPOCH_BYTES)
  * without it LevelDB would open a store that lost its index as an empty one, and readings would be gone without a word.
  *
  * @throws OperatorError `STORE_MISSING`, `STORE_LOCKED`, `STORE_DAMAGED`, `OUTBOX_EMPTIED`, `OUTBOX_OF_ANOTHER`,
- *   `OUTBOX_FORMAT`
+ *   `OUTBOX_FORMAT`, `OUTBOX_IDENTITY_LOST`
  */
 export async function openIdentified(
   disk: Disk,
   dir: string,
-  owner: { site: string; gateway: string },
+  owner: Owner,
   random: Random,
   compression: boolean,
 ): Promise<{ store: KeyValueStore; identity: Identity }> {
-  await disk.makeFolder(dir)
   const marker = await disk.readFile(layout.marker(dir))
   const store = await disk.openStore(layout.store(dir), { create: marker === null, compression })
   try {
-    const stored = await store.get(IDENTITY_KEY)
-    if (!stored && marker !== null)
-      throw new OperatorError(
-        'OUTBOX_EMPTIED',
-        `'${dir}' has held an outbox (see outbox.json there) and is empty now; restore it, run 'tidegate outbox repair', or delete the folder to begin anew`,
-      )
-    const identity = stored ? parseIdentity(stored, dir) : { format: 1 as const, ...owner, epoch: newEpoch(random) }
+    const found = await findIdentity(store, marker, dir)
+    if (found === null && marker !== null) throw emptied(dir)
+    const identity = found ?? { format: FORMAT, ...owner, epoch: newEpoch(random) }
     if (identity.site !== owner.site || identity.gateway !== owner.gateway)
       throw new OperatorError(
         'OUTBOX_OF_ANOTHER',
         `the outbox in '${dir}' belongs to gateway '${identity.gateway}' of site '${identity.site}', not to '${owner.gateway}' of '${owner.site}'; choose another dataDir or mend the configuration`,
       )
-    if (!stored) await store.write([{ type: 'put', key: IDENTITY_KEY, value: encode(identity) }], { sync: true })
-    if (marker === null) await disk.writeFile(layout.marker(dir), `${JSON.stringify(identity)}\n`)
+    await recordIdentity(disk, store, dir, identity)
     return { store, identity }
   } catch (error) {
     await store.close()
@@ -63,25 +63,64 @@ export async function openIdentified(
   }
 }
 
-/** What is stored about the owner; null in an empty store. */
-export async function readIdentity(store: KeyValueStore, dir: string): Promise<Identity | null> {
-  const stored = await store.get(IDENTITY_KEY)
-  return stored ? parseIdentity(stored, dir) : null
+/**
+ * Whose outbox this is; null for an empty store.
+ *
+ * @param marker text of the marker file: it says so too, should the store's own note be damaged
+ * @throws OperatorError `OUTBOX_FORMAT`, `OUTBOX_IDENTITY_LOST`
+ */
+export async function findIdentity(store: KeyValueStore, marker: string | null, dir: string): Promise<Identity | null> {
+  const noted = decodeNote<Partial<Identity>>(await store.get(IDENTITY_KEY))
+  if (noted) return checkIdentity(noted, dir)
+  for await (const _ of store.keys(EVERYTHING)) {
+    const marked = parseMarker(marker)
+    if (marked) return checkIdentity(marked, dir)
+    throw new OperatorError(
+      'OUTBOX_IDENTITY_LOST',
+      `the outbox in '${dir}' cannot say whose it is, and neither can outbox.json there; restore that file from a copy`,
+    )
+  }
+  return null
 }
 
-export function identityOp(identity: Identity): { type: 'put'; key: Buffer; value: Buffer } {
-  return { type: 'put', key: IDENTITY_KEY, value: encode(identity) }
+/** Makes store and marker file say the same. */
+export async function recordIdentity(disk: Disk, store: KeyValueStore, dir: string, identity: Identity): Promise<void> {
+  const note = encodeNote(identity)
+  if (!(await store.get(IDENTITY_KEY))?.equals(note))
+    await store.write([{ type: 'put', key: IDENTITY_KEY, value: note }], { sync: true })
+  await writeMarker(disk, dir, identity)
 }
 
-const encode = (identity: Identity): Buffer => Buffer.from(JSON.stringify(identity), 'utf8')
+export async function writeMarker(disk: Disk, dir: string, identity: Identity): Promise<void> {
+  const text = `${JSON.stringify(identity)}\n`
+  if ((await disk.readFile(layout.marker(dir))) !== text) await disk.writeFile(layout.marker(dir), text)
+}
 
-function parseIdentity(stored: Buffer, dir: string): Identity {
-  const identity = JSON.parse(stored.toString('utf8')) as Partial<Identity>
-  const { format, site, gateway, epoch } = identity
-  if (format !== 1 || site === undefined || gateway === undefined || epoch === undefined)
+export function identityOp(identity: Identity): WriteOp {
+  return { type: 'put', key: IDENTITY_KEY, value: encodeNote(identity) }
+}
+
+export function emptied(dir: string): OperatorError {
+  return new OperatorError(
+    'OUTBOX_EMPTIED',
+    `'${dir}' has held an outbox (see outbox.json there) and is empty now; restore it, or delete the folder to begin anew (what was not forwarded is lost then)`,
+  )
+}
+
+function parseMarker(text: string | null): Partial<Identity> | null {
+  try {
+    return JSON.parse(text ?? 'null') as Partial<Identity> | null
+  } catch {
+    // Not swallowed: without it the caller says that the identity is lost.
+    return null
+  }
+}
+
+function checkIdentity({ format, site, gateway, epoch }: Partial<Identity>, dir: string): Identity {
+  if (format !== FORMAT || site === undefined || gateway === undefined || epoch === undefined)
     throw new OperatorError(
       'OUTBOX_FORMAT',
-      `the outbox in '${dir}' has format ${String(format)}; this version reads format 1`,
+      `the outbox in '${dir}' has format ${String(format)}; this version reads format ${FORMAT}`,
     )
   return { format, site, gateway, epoch }
 }

@@ -9,9 +9,12 @@ import type { KeyRange } from '../ports/index.ts'
  *     p <lane> <offset: 8 bytes, big-endian>   a segment (about 1 MiB of blocks), by its first offset
  *     x <lane> <offset: 8 bytes, big-endian>   a damaged block, set aside as it was found
  *     c <lane>                                 the cursor of a lane
+ *     h <lane>                                 the head of a lane
  *     m <name>                                 facts about the store
- *     s <name>                                 snapshot of one series of the state machine
+ *     s <name>                                 snapshot of one part of the state machine
  *     q <client id> 00 <packet id>             a QoS 2 publish that is stored and not yet released
+ *
+ * Blocks carry their own checksums; everything else but `q`, whose keys say it all, is a note (see `note.ts`).
  */
 const LANE_BYTES: Record<Lane, number> = { readings: 0x72, events: 0x65, deadletters: 0x64 }
 const OFFSET_BYTES = 8
@@ -44,6 +47,10 @@ export function offsetRange(
 
 export function cursorKey(lane: Lane): Buffer {
   return Buffer.from([0x63, LANE_BYTES[lane]])
+}
+
+export function headKey(lane: Lane): Buffer {
+  return Buffer.from([0x68, LANE_BYTES[lane]])
 }
 
 export function namedKey(kind: NamedKind, name: string): Buffer {

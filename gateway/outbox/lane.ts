@@ -1,11 +1,12 @@
 import type { Bytes, Lane, Millis, Offset } from '../../sync/contract/index.ts'
-import type { Cursor } from '../../sync/forward/index.ts'
+import type { Cursor, Gap } from '../../sync/forward/index.ts'
 import type { WriteOp } from '../ports/index.ts'
 import { encodeBlock } from './block.ts'
-import type { LaneExtent } from './bounds.ts'
+import { type LaneExtent, pendingBytes } from './bounds.ts'
 import { Gaps } from './gaps.ts'
-import { cursorKey, namedKey, offsetKey } from './keys.ts'
-import { type Segment, Segments } from './segments.ts'
+import { offsetKey } from './keys.ts'
+import { cursorOp, gapOps, type Head, headOp, segmentOp, type Trimmed, trimmedOp } from './records.ts'
+import { Segments } from './segments.ts'
 
 /** When gathered records are cut into a block. */
 export interface BlockLimits {
@@ -15,11 +16,6 @@ export interface BlockLimits {
 
 export const FRESH_CURSOR: Cursor = { next: 0, sequence: 0, streamCreated: null }
 
-export interface Trimmed {
-  missing: number
-  upTo: Offset
-}
-
 interface Gather {
   text: string
   count: number
@@ -27,7 +23,7 @@ interface Gather {
 
 /**
  * One lane in memory: what is durable, what is gathered for the next commit, how far the centre is, and what is
- * missing. It decides nothing about time or disk; `cut` turns the gathered records into writes.
+ * missing. It decides nothing about time or disk: its methods return the writes that make a change durable.
  */
 export class LaneState {
   readonly lane: Lane
@@ -37,10 +33,8 @@ export class LaneState {
   cursorDirty = false
   /** One past the newest durable record. */
   durable: Offset = 0
-  /** Missing records in the part that was trimmed away, and where that part ends. */
+  /** The part that was trimmed away: where it ends (the oldest offset that can be read), and what was missing in it. */
   trimmed: Trimmed = { missing: 0, upTo: 0 }
-  /** Oldest offset that can still be read. */
-  tail: Offset = 0
   /** Running checksum and byte count up to the newest block that was cut. */
   lineage = 0
   bytes: Bytes = 0
@@ -54,14 +48,13 @@ export class LaneState {
     this.#limits = limits
   }
 
-  /** Starts numbering at `head`, after what is on disk. */
-  restore(head: Offset, facts: { bytes: Bytes; lineage: number; tail: Offset }): void {
-    this.durable = head
-    this.#next = head
-    this.#cutTo = head
-    this.bytes = facts.bytes
-    this.lineage = facts.lineage
-    this.tail = facts.tail
+  /** Starts numbering at the head, after what is on disk. */
+  restore(head: Head): void {
+    this.durable = head.next
+    this.#next = head.next
+    this.#cutTo = head.next
+    this.bytes = head.bytes
+    this.lineage = head.lineage
   }
 
   /** One past the newest record, durable or not. */
@@ -69,10 +62,16 @@ export class LaneState {
     return this.#next
   }
 
+  /** Oldest offset that can still be read. */
+  get tail(): Offset {
+    return this.trimmed.upTo
+  }
+
   /** Adds one record (a line without its newline) to the next commit. */
   append(line: string): Offset {
     const { maxRecords, maxBytes } = this.#limits
     let gather = this.#gathers.at(-1)
+    // Counted in UTF-16 units: the limit is about the size of a write, not about any format.
     if (!gather || gather.count >= maxRecords || gather.text.length + line.length >= maxBytes) {
       gather = { text: '', count: 0 }
       this.#gathers.push(gather)
@@ -104,9 +103,11 @@ export class LaneState {
       this.bytes += body.length
       this.#cutTo += gather.count
     }
+    if (this.#gathers.length > 0)
+      ops.push(headOp(this.lane, { next: this.#cutTo, bytes: this.bytes, lineage: this.lineage }))
     this.#gathers = []
     if (this.cursorDirty) {
-      ops.push({ type: 'put', key: cursorKey(this.lane), value: Buffer.from(JSON.stringify(this.cursor)) })
+      ops.push(cursorOp(this.lane, this.cursor))
       this.cursorDirty = false
     }
   }
@@ -116,6 +117,28 @@ export class LaneState {
     const grew = head > this.durable
     this.durable = head
     return grew
+  }
+
+  moveCursor(cursor: Cursor): void {
+    this.cursor = cursor
+    this.cursorDirty = true
+  }
+
+  /** Declares records missing; returns what to write, and the parts that were not declared before. */
+  declare(gap: Gap): { ops: WriteOp[]; fresh: readonly Gap[] } {
+    const change = this.gaps.declare(gap)
+    return { ops: gapOps(this.lane, change), fresh: change.fresh }
+  }
+
+  /** Forgets everything before `upTo`; the entries themselves are to be deleted once the returned writes are durable. */
+  trim(upTo: Offset): WriteOp[] {
+    const missing = this.gaps.missingFrom(this.trimmed.upTo) - this.gaps.missingFrom(upTo)
+    this.trimmed = { missing: this.trimmed.missing + missing, upTo }
+    this.segments.dropBefore(upTo)
+    const cut = this.gaps.forgetBefore(upTo)
+    const ops = [trimmedOp(this.lane, this.trimmed)]
+    if (cut) ops.push(...gapOps(this.lane, { fresh: [], put: [cut], gone: [] }))
+    return ops
   }
 
   extent(replayFrom: Offset): LaneExtent {
@@ -132,22 +155,17 @@ export class LaneState {
     return this.trimmed.missing + this.gaps.missingFrom(this.trimmed.upTo)
   }
 
-  /** Records not yet forwarded and not given up. */
+  /**
+   * Records not yet forwarded and not given up. What was trimmed away had been forwarded, even if the centre forgot it
+   * since.
+   */
   get pending(): number {
-    return this.durable - this.cursor.next - this.gaps.missingFrom(this.cursor.next)
+    const from = Math.max(this.cursor.next, this.tail)
+    return this.durable - from - this.gaps.missingFrom(from)
   }
 
   /** About how many bytes those are. */
   get pendingBytes(): Bytes {
-    const head = { offset: this.#cutTo, bytes: this.bytes }
-    return Math.max(0, head.bytes - this.segments.bytesBefore(this.cursor.next, head))
+    return pendingBytes(this.extent(0))
   }
-}
-
-export function trimmedKey(lane: Lane): Buffer {
-  return namedKey('m', `trimmed-${lane}`)
-}
-
-export function segmentOp(lane: Lane, segment: Segment): WriteOp {
-  return { type: 'put', key: offsetKey('p', lane, segment.first), value: Buffer.from(JSON.stringify(segment)) }
 }

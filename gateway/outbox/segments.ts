@@ -32,13 +32,22 @@ export class Segments {
     return this.#list[0]
   }
 
+  get newest(): Segment | undefined {
+    return this.#list.at(-1)
+  }
+
   push(segment: Segment): void {
     this.#list.push(segment)
   }
 
+  /** Puts one before all others: blocks whose own segment got lost. */
+  unshift(segment: Segment): void {
+    this.#list.unshift(segment)
+  }
+
   /** Whether a block that starts at `bytesBefore` begins a new segment. */
   startsAt(bytesBefore: Bytes): boolean {
-    const newest = this.#list.at(-1)
+    const { newest } = this
     return newest === undefined || bytesBefore - newest.bytesBefore >= SEGMENT_BYTES
   }
 
@@ -68,22 +77,6 @@ export class Segments {
   /** Drops every segment that begins before `offset`. */
   dropBefore(offset: Offset): void {
     this.#list = this.#list.filter((segment) => segment.first >= offset)
-  }
-
-  /** Bytes of the lane before `offset`, by linear interpolation within its segment (exact at boundaries). */
-  bytesBefore(offset: Offset, head: { offset: Offset; bytes: Bytes }): Bytes {
-    let from = this.#list[0]
-    if (!from || offset >= head.offset) return head.bytes
-    let to = { first: head.offset, bytesBefore: head.bytes }
-    for (const segment of this.#list) {
-      if (segment.first <= offset) from = segment
-      else {
-        to = segment
-        break
-      }
-    }
-    const share = (offset - from.first) / Math.max(1, to.first - from.first)
-    return from.bytesBefore + Math.max(0, share) * (to.bytesBefore - from.bytesBefore)
   }
 }
 

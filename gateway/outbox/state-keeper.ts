@@ -18,8 +18,9 @@ export interface StoredState {
  */
 export interface StateKeeper {
   /**
-   * The parts that changed longest ago, about as many as keep replay short, as of all records appended so far.
-   * @param records number of records in the commit that carries them
+   * The parts that changed longest ago, as of all records appended so far: about as many as keep replay short, and never
+   * more than are written in a moment.
+   * @param records number of records in the commit that carries them; Infinity = as many as may be
    */
   takeSlices(records: number): readonly SnapshotSlice[]
   /** Every record from here on is needed to rebuild what the slices taken so far do not hold. */

@@ -12,12 +12,19 @@ export interface KeyRange {
 /**
  * An ordered key-value store with atomic batches: the only way in which this product writes data.
  * Every implementation (LevelDB, memory) passes the same conformance suite.
+ *
+ * Reading leaves out what the disk can no longer give back (a damaged table), as if it had never been written: whoever
+ * needs to know must be able to tell from what is there. A failure of another kind may pass, so it is thrown; an
+ * iteration throws it no later than at the end of its range.
  */
 export interface KeyValueStore {
   get(key: Buffer): Promise<Buffer | undefined>
   /**
    * All operations or none. With `sync`, resolves only when they would survive a power cut. Call it again only after
    * the promise settled: a waiting write would park one of the few threads that all disk work shares.
+   *
+   * @throws OperatorError `STORE_DAMAGED`: nothing can be written any more until `Disk.repairStore` has mended the store;
+   *   any other error may pass once the store was opened again
    */
   write(ops: readonly WriteOp[], options: { sync: boolean }): Promise<void>
   /** Entries in key order (or its reverse). The iteration sees the store as it was when it began. */
@@ -45,7 +52,10 @@ export interface Disk {
    * @throws OperatorError `STORE_LOCKED` when it is open elsewhere, `STORE_MISSING`, `STORE_DAMAGED`
    */
   openStore(path: string, options: StoreOptions): Promise<KeyValueStore>
-  /** Rebuilds what LevelDB's own index needs from the tables and logs that are there. */
+  /**
+   * Makes a damaged store work again with everything that can still be read. Nobody may have it open.
+   * @throws OperatorError `STORE_LOCKED`, `STORE_MISSING` when there is nothing to repair
+   */
   repairStore(path: string): Promise<void>
   /** The file's text, or null when there is none. */
   readFile(path: string): Promise<string | null>

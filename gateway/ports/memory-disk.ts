@@ -23,10 +23,10 @@ export class MemoryDisk implements Disk {
   capacity = Number.POSITIVE_INFINITY
 
   async openStore(path: string, options: StoreOptions): Promise<KeyValueStore> {
-    if (this.#open.has(path)) throw new OperatorError('STORE_LOCKED', `the outbox in '${path}' is in use`)
+    this.#assertNotOpen(path)
     let volume = this.#volumes.get(path)
     if (!volume) {
-      if (!options.create) throw new OperatorError('STORE_MISSING', `there is no outbox in '${path}'`)
+      if (!options.create) throw missing(path)
       volume = { durable: new Map(), visible: new Map() }
       this.#volumes.set(path, volume)
     }
@@ -39,7 +39,10 @@ export class MemoryDisk implements Disk {
     return store
   }
 
-  async repairStore(): Promise<void> {}
+  async repairStore(path: string): Promise<void> {
+    this.#assertNotOpen(path)
+    if (!this.#volumes.has(path)) throw missing(path)
+  }
 
   async readFile(path: string): Promise<string | null> {
     return this.#files.get(path) ?? null
@@ -89,6 +92,17 @@ export class MemoryDisk implements Disk {
     volume.visible.set(key.toString('latin1'), broken)
   }
 
+  /** Takes one entry away, as a damaged table does. */
+  lose(path: string, key: Buffer): void {
+    const volume = this.#volumes.get(path)
+    volume?.durable.delete(key.toString('latin1'))
+    volume?.visible.delete(key.toString('latin1'))
+  }
+
+  #assertNotOpen(path: string): void {
+    if (this.#open.has(path)) throw new OperatorError('STORE_LOCKED', `the outbox in '${path}' is in use`)
+  }
+
   #used(): number {
     let bytes = 0
     for (const size of this.#reserved.values()) bytes += size
@@ -101,9 +115,13 @@ export class MemoryDisk implements Disk {
   }
 }
 
+const missing = (path: string): OperatorError => new OperatorError('STORE_MISSING', `there is no outbox in '${path}'`)
+
 function noSpace(): Error {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 class MemoryStore implements KeyValueStore {
   readonly #volume: Volume
@@ -125,8 +143,8 @@ class MemoryStore implements KeyValueStore {
   async write(ops: readonly WriteOp[], options: { sync: boolean }): Promise<void> {
     this.#assertAlive()
     if (ops.some((op) => op.type === 'put')) this.#assertSpace()
-    // A write takes a turn of the event loop, as on a real disk, and dies with the process.
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    // A write takes time, as on a real disk, and dies with the process: before it is there, or after, unanswered.
+    await turn()
     this.#assertAlive()
     const { visible } = this.#volume
     for (const op of ops) {
@@ -135,6 +153,8 @@ class MemoryStore implements KeyValueStore {
       else visible.delete(key)
     }
     if (options.sync) this.#volume.durable = new Map(visible)
+    await turn()
+    this.#assertAlive()
   }
 
   async *entries(
@@ -164,6 +184,7 @@ class MemoryStore implements KeyValueStore {
   }
 
   async close(): Promise<void> {
+    if (!this.#alive) return
     // Closing flushes nothing on a real disk either: only synced writes are sure to survive a power cut after it.
     this.#alive = false
     this.#closed()

@@ -1,18 +1,23 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
 import { Seen, type SeenState } from './seen.ts'
 
+/** A number of a counter with the device's timestamp of its reading. */
+type Mark = [seq: number, time: Millis]
+
 /** What is stored of one life of a device's counter. */
 export interface LifeState {
   session?: string
   seen: SeenState
-  /** Oldest and newest device timestamp of this life; absent when the device gives none. */
-  oldest?: Millis
-  newest?: Millis
-  /** The first numbers of this life with their timestamps: a restart begins with these numbers again. */
-  begin: [seq: number, time: Millis][]
+  /** The first readings of this life that were heard: a restart begins with their numbers again. */
+  begin: Mark[]
+  /** The newest, by number; absent when the device gives no timestamps. */
+  newest?: Mark
 }
 
 const REMEMBERED_BEGINNING = 8
+
+/** A clock that is being set right may go back by this much without the device having started anew. */
+const CLOCK_SLACK: Millis = 1000
 
 /** A reading whose device counts. */
 export type Counted = Reading & { seq: number }
@@ -24,16 +29,14 @@ export type Counted = Reading & { seq: number }
 export class Life {
   readonly session: string | undefined
   readonly #seen: Seen
-  #oldest: Millis | undefined
-  #newest: Millis | undefined
-  readonly #begin: [seq: number, time: Millis][]
+  readonly #begin: Mark[]
+  #newest: Mark | undefined
 
   constructor(state: LifeState) {
     this.session = state.session
     this.#seen = new Seen(state.seen)
-    this.#oldest = state.oldest
-    this.#newest = state.newest
     this.#begin = state.begin
+    this.#newest = state.newest
   }
 
   static begin(reading: Counted): Life {
@@ -49,29 +52,28 @@ export class Life {
     return this.#seen.has(seq)
   }
 
+  /** Whether timestamps tell if the reading can be one of this life. */
+  canTell(reading: Counted): boolean {
+    return reading.time !== undefined && this.#newest !== undefined
+  }
+
   /**
-   * Whether a reading with a number that this life has (and without session id) is the same reading again. A repeat
-   * carries the timestamp it had the first time; a device that started anew goes on in time, or falls behind the
-   * beginning of this life if its clock was reset too. Without timestamps, counting that begins again at 0 or 1 is a
-   * restart, unless MQTT itself says that it is a repeat.
+   * Whether the reading's timestamp fits into this life: within a life, numbers and timestamps grow together, and a number
+   * has one timestamp. A repeat carries the one that it had the first time, a device that started anew does not.
    */
-  repeats(reading: Counted, dup: boolean): boolean {
-    const { seq, time } = reading
-    if (time === undefined || this.#newest === undefined || this.#oldest === undefined)
-      return dup || seq > 1 || this.#seen.max <= 1
-    const begun = this.#begin.find(([first]) => first === seq)
-    if (begun) return begun[1] === time
-    return time >= this.#oldest && time <= this.#newest
+  fits({ seq, time }: Counted): boolean {
+    const newest = this.#newest
+    if (time === undefined || newest === undefined) return true
+    if (seq > newest[0] && time >= newest[1]) return true
+    return fit(newest, seq, time) && this.#begin.every((mark) => fit(mark, seq, time))
   }
 
-  /** Whether a reading without timestamp starts to count again although its number was not seen yet. */
-  restartsUnseen(reading: Counted): boolean {
-    return reading.time === undefined && reading.seq <= 1 && this.#seen.max > 1
-  }
-
-  /** Whether the reading's timestamp lies before everything of this life. */
-  isAfter(time: Millis | undefined): boolean {
-    return time !== undefined && this.#oldest !== undefined && time < this.#oldest
+  /**
+   * Whether the device goes on in this life, as far as it can be told without timestamps: counting that begins again at 0
+   * or 1 is a restart, unless MQTT itself says that it is a repeat.
+   */
+  goesOn({ seq }: Counted, dup: boolean): boolean {
+    return dup || seq > 1 || this.#seen.max <= 1
   }
 
   add(reading: Counted): void {
@@ -82,15 +84,19 @@ export class Life {
   toJSON(): LifeState {
     const state: LifeState = { seen: this.#seen.toJSON(), begin: this.#begin }
     if (this.session !== undefined) state.session = this.session
-    if (this.#oldest !== undefined) state.oldest = this.#oldest
     if (this.#newest !== undefined) state.newest = this.#newest
     return state
   }
 
-  #note({ seq, time }: Counted): void {
-    if (time === undefined) return
-    if (this.#oldest === undefined || time < this.#oldest) this.#oldest = time
-    if (this.#newest === undefined || time > this.#newest) this.#newest = time
+  #note({ seq, time, session }: Counted): void {
+    // A session id tells lives apart by itself.
+    if (time === undefined || session !== undefined) return
+    if (this.#newest === undefined || seq > this.#newest[0]) this.#newest = [seq, time]
     if (this.#begin.length < REMEMBERED_BEGINNING) this.#begin.push([seq, time])
   }
+}
+
+function fit([seq, at]: Mark, number: number, time: Millis): boolean {
+  if (number === seq) return time === at
+  return number > seq ? time >= at - CLOCK_SLACK : time <= at + CLOCK_SLACK
 }

@@ -1,4 +1,10 @@
-import { decodeLine, type Offset, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
+import {
+  DeadLetterError,
+  decodeLine,
+  type Offset,
+  type Reading,
+  type ThresholdEvent,
+} from '../../sync/contract/index.ts'
 import type { SnapshotSlice, StateKeeper, StoredState } from '../outbox/index.ts'
 import type { RuleEngine } from '../rules/index.ts'
 import { Series, type SeriesSnapshot } from './series.ts'
@@ -12,7 +18,8 @@ export interface MachineSettings {
 
 /** A start replays about this many records at most. */
 const REPLAY_TARGET = 100_000
-const SEPARATOR = '\n'
+/** Slices in one commit; more would hold it up. */
+const MOST_SLICES = 2000
 
 interface Entry {
   device: string
@@ -36,6 +43,8 @@ export class StateMachine implements StateKeeper {
   /** Changed series, longest changed first, with the offset of the first record their stored slice lacks. */
   readonly #dirty = new Map<Entry, Offset>()
   #forgotten: string[] = []
+  /** Share of a slice that is due, carried from commit to commit: at a trickle not every reading brings one along. */
+  #due = 0
 
   constructor(settings: MachineSettings, rules: RuleEngine) {
     this.#settings = settings
@@ -72,7 +81,10 @@ export class StateMachine implements StateKeeper {
   takeSlices(records: number): readonly SnapshotSlice[] {
     const slices: SnapshotSlice[] = this.#forgotten.map((name) => [name, null])
     this.#forgotten = []
-    let budget = Math.ceil((this.#dirty.size * records) / REPLAY_TARGET)
+    if (this.#dirty.size === 0) return slices
+    this.#due += (this.#dirty.size * records) / REPLAY_TARGET
+    let budget = Math.min(Math.floor(this.#due), MOST_SLICES)
+    this.#due = Math.min(this.#due - budget, this.#dirty.size)
     for (const entry of this.#dirty.keys()) {
       if (budget-- <= 0) break
       this.#dirty.delete(entry)
@@ -91,12 +103,14 @@ export class StateMachine implements StateKeeper {
     this.#queue.clear()
     this.#dirty.clear()
     this.#forgotten = []
-    for await (const [name, value] of stored.slices()) {
-      const [device = '', metric = ''] = name.split(SEPARATOR)
-      this.#insert(device, metric, Series.restore(JSON.parse(value.toString('utf8')) as SeriesSnapshot))
+    this.#due = 0
+    for await (const [, value] of stored.slices()) {
+      const snapshot = JSON.parse(value.toString('utf8')) as SeriesSnapshot
+      this.#insert(snapshot.last.device, snapshot.last.metric, Series.restore(snapshot))
     }
     for await (const [offset, line] of stored.records()) {
-      const reading = decodeLine(line)
+      const reading = readable(line)
+      if (!reading) continue
       const known = this.#find(reading)
       if (!known || known.series.appliedTo <= offset) this.apply(reading, offset)
     }
@@ -138,4 +152,15 @@ export class StateMachine implements StateKeeper {
   }
 }
 
-const nameOf = ({ device, metric }: Entry): string => `${device}${SEPARATOR}${metric}`
+/** Names may hold any character, so the separator must be one that is escaped in them. */
+const nameOf = ({ device, metric }: Entry): string => JSON.stringify([device, metric])
+
+/** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */
+function readable(line: string): Reading | null {
+  try {
+    return decodeLine(line)
+  } catch (error) {
+    if (error instanceof DeadLetterError) return null
+    throw error
+  }
+}

@@ -55,7 +55,7 @@ export class Series {
 
   /** Whether the reading was seen before. `dup`: MQTT marks it as sent again. */
   isRepeat(reading: Reading, dup: boolean): boolean {
-    if (isCounted(reading)) return this.#repeatsCount(reading, dup)
+    if (isCounted(reading)) return this.#lives.some((life) => life.has(reading.seq) && this.#owns(life, reading, dup))
     const key = recentKey(reading)
     return key !== null && this.#recent.has(key)
   }
@@ -69,12 +69,15 @@ export class Series {
     this.#appliedTo = offset + 1
     this.used = true
     if (isCounted(reading)) {
-      const life = this.#lifeOf(reading)
-      // The number is taken and the reading is new all the same: the device has started anew.
-      if (!life || life.has(reading.seq) || (life.session === undefined && life.restartsUnseen(reading))) {
+      const life = this.#lives.findLast(
+        (candidate) => !candidate.has(reading.seq) && this.#owns(candidate, reading, false),
+      )
+      if (life) life.add(reading)
+      else {
+        // The device has started anew (or is heard for the first time).
         this.#lives.push(Life.begin(reading))
         if (this.#lives.length > LIVES) this.#lives.shift()
-      } else life.add(reading)
+      }
       return
     }
     const key = recentKey(reading)
@@ -92,28 +95,12 @@ export class Series {
     }
   }
 
-  #repeatsCount(reading: Counted, dup: boolean): boolean {
-    const life = this.#lifeOf(reading)
-    if (!life) return false
-    if (reading.session !== undefined) return life.has(reading.seq)
-    if (life.has(reading.seq) && life.repeats(reading, dup)) return true
-    // Late from before the last restart.
-    return (
-      life.isAfter(reading.time) &&
-      this.#lives.some(
-        (older) =>
-          older !== life && older.session === undefined && older.has(reading.seq) && older.repeats(reading, dup),
-      )
-    )
-  }
-
-  /** The newest life with the reading's session id (or without one). */
-  #lifeOf(reading: Reading): Life | undefined {
-    for (let i = this.#lives.length - 1; i >= 0; i--) {
-      const life = this.#lives[i]
-      if (life && life.session === reading.session) return life
-    }
-    return undefined
+  /** Whether the reading can be one of this life: by its session id, by number and timestamp, or as the newest of its kind. */
+  #owns(life: Life, reading: Counted, dup: boolean): boolean {
+    if (life.session !== reading.session) return false
+    if (life.session !== undefined) return true
+    if (life.canTell(reading)) return life.fits(reading)
+    return life === this.#lives.findLast(({ session }) => session === undefined) && life.goesOn(reading, dup)
   }
 }
 

@@ -44,7 +44,6 @@ export class Pipe {
   readonly #filter: FrameFilter | undefined
   #queue: Waiting[] = []
   #queued: Bytes = 0
-  #lastDue: Millis = 0
   #cancelTimer: (() => void) | undefined
   #draining = false
   /** Bytes (or the end) were swallowed: what comes later would no longer be the stream that the source sent. */
@@ -108,9 +107,8 @@ export class Pipe {
     const { clock, random } = this.#context
     const { delay, jitter, bytesPerSecond } = this.#context.conditions()
     const late = Math.max(0, delay + jitter * (2 * random.next() - 1))
-    // Jitter changes distances, never the order.
-    this.#lastDue = Math.max(this.#lastDue, clock.monotonic() + late)
-    this.#queue.push({ due: this.#lastDue, bytes })
+    // Jitter changes distances, never the order: nothing leaves before what came before it.
+    this.#queue.push({ due: clock.monotonic() + late, bytes })
     this.#queued += bytes?.length ?? 0
     if (this.#queued > (bytesPerSecond === Number.POSITIVE_INFINITY ? WIDE_QUEUE : NARROW_QUEUE)) this.#source.pause()
   }

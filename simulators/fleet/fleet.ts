@@ -59,7 +59,7 @@ export interface FleetSummary extends FleetStats {
 /** How often devices are looked at whether they are due. */
 const TICK: Millis = 10
 /** A device that was kept from running (a frozen process) does not make up for more than this. */
-const MOST_ARREARS: Millis = 1_000
+const MOST_ARREARS: Millis = 250
 
 interface Device {
   plan: DevicePlan

@@ -10,7 +10,4 @@ export {
 } from './device.ts'
 export { Fleet, type FleetOptions, type FleetStats, type FleetSummary } from './fleet.ts'
 export { type MixedFleetOptions, mixedFleet } from './mixed.ts'
-export { type Draft, encodePayload, namesMetrics } from './payload.ts'
 export { DevicePlan, type PlannedPublish, type PlannedReading, type Sample } from './plan.ts'
-export { type Receipt, receiptFor } from './receipt.ts'
-export { type Outgoing, Uplink, type UplinkOptions, type UplinkStats } from './uplink.ts'

@@ -31,6 +31,8 @@ export interface LoadOptions {
   run?: string
   username?: string
   password?: string
+  /** How long to wait at the beginning until every connection is accepted. */
+  connectWithin?: Millis
   /** How long to wait at the end for what is in flight. */
   settle?: Millis
   signal?: AbortSignal
@@ -199,6 +201,7 @@ function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
       count: options.count ?? Number.POSITIVE_INFINITY,
       rate: ((options.rate ?? Number.POSITIVE_INFINITY) * own.length) / connections,
       warmUp: options.warmUp ?? 0,
+      connectWithin: options.connectWithin ?? 20_000,
     }
   })
 }

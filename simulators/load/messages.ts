@@ -21,6 +21,8 @@ export interface WorkerTask {
   /** Readings a second of all publishers of this worker; Infinity: as fast as they are acknowledged. */
   rate: number
   warmUp: Millis
+  /** For all CONNACKs to come. */
+  connectWithin: Millis
 }
 
 export type ToWorker =

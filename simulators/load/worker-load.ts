@@ -5,7 +5,6 @@ import type { FromWorker, ToWorker, WorkerReport, WorkerTask } from './messages.
 
 const TICK: Millis = 2
 const PROGRESS_EVERY: Millis = 200
-const READY_WITHIN: Millis = 20_000
 
 /**
  * All that one worker thread does: its publishers, the pace at which they may send, the measurements.
@@ -44,7 +43,7 @@ export class WorkerLoad {
           onProgress: () => this.#progressed(),
         }),
     )
-    this.#timers.push(setTimeout(() => this.#notReady(), READY_WITHIN))
+    this.#timers.push(setTimeout(() => this.#notReady(), task.connectWithin))
   }
 
   receive(message: ToWorker): void {
@@ -102,7 +101,9 @@ export class WorkerLoad {
 
   #notReady(): void {
     const open = this.#connections.filter((connection) => connection.open).length
-    this.#fail(`only ${open} of ${this.#connections.length} connections were accepted within ${READY_WITHIN} ms`)
+    this.#fail(
+      `only ${open} of ${this.#connections.length} connections were accepted within ${this.#task.connectWithin} ms`,
+    )
   }
 
   #fail(reason: string): void {

@@ -1,4 +1,11 @@
-import { DeadLetterError, type Millis, OperatorError, RetryableError, TidegateError, describeError } from '../contract/index.ts'
+import {
+  DeadLetterError,
+  describeError,
+  type Millis,
+  OperatorError,
+  RetryableError,
+  TidegateError,
+} from '../contract/index.ts'
 import { Backoff } from '../forward/index.ts'
 import { type Clock, pause, type Random } from '../runtime/index.ts'
 
@@ -18,7 +25,10 @@ export interface AttemptTools {
 }
 
 /** How it ended. `stopped`: before it was done, because the consumer stops. */
-export type Outcome = { kind: 'done' } | { kind: 'stopped' } | { kind: 'dead'; code: string; reason: string; attempts: number }
+export type Outcome =
+  | { kind: 'done' }
+  | { kind: 'stopped' }
+  | { kind: 'dead'; code: string; reason: string; attempts: number }
 
 /**
  * Asks the handler until it succeeds or gives up. What it throws decides (see errors.ts): a `DeadLetterError` gives the record
@@ -59,25 +69,25 @@ export async function attempt(
 /**
  * Does what the consumer itself has to do, for as long as it takes.
  *
- * @returns false when the consumer stops before it is done
+ * @returns null when the consumer stops before it is done
  * @throws OperatorError
  */
-export async function insist(
-  task: () => Promise<void> | void,
+export async function insist<T>(
+  task: () => Promise<T> | T,
   { clock, random, signal, retry }: AttemptTools,
   troubled: (error: unknown) => void,
-): Promise<boolean> {
-  const backoff = new Backoff(retry, random)
+): Promise<{ value: T } | null> {
+  let backoff: Backoff | null = null
   for (;;) {
     try {
-      await task()
-      return true
+      return { value: await task() }
     } catch (error) {
       if (error instanceof OperatorError) throw error
-      if (signal.aborted) return false
+      if (signal.aborted) return null
       troubled(error)
+      backoff ??= new Backoff(retry, random)
       await pause(clock, backoff.next(), signal)
-      if (signal.aborted) return false
+      if (signal.aborted) return null
     }
   }
 }

@@ -1,4 +1,11 @@
-import { DeadLetterError, HEADERS, type Lane, type Offset, type StreamSequence, unescapeToken } from '../contract/index.ts'
+import {
+  DeadLetterError,
+  HEADERS,
+  type Lane,
+  type Offset,
+  type StreamSequence,
+  unescapeToken,
+} from '../contract/index.ts'
 import { decodePackBody, decodePackFacts, type Gap, offsetsOf } from '../forward/index.ts'
 import { decodeEventMessage } from './event.ts'
 
@@ -73,14 +80,15 @@ async function decodePack({ subject, headers, body }: StoredMessage): Promise<Ba
   const [, site = '', gateway = ''] = subject.split('.').map((token) => unescapeToken(token))
   const facts = decodePackFacts((name) => headers.get(name))
   const { epoch, from, to, term, lineage, gaps } = facts
-  if (!fit(gaps, from, to)) throw new DeadLetterError('PACK_HEADERS', `the declared holes do not fit into ${from}..${to}`)
+  if (!lieWithin(gaps, from, to))
+    throw new DeadLetterError('PACK_HEADERS', `the declared holes do not fit into ${from}..${to}`)
   const lines = await decodePackBody(facts, body, headers.get(HEADERS.contentEncoding))
   const offsets = [...offsetsOf(facts)]
   return { origin: `${subject}/${epoch}`, site, gateway, from, to, term, lineage, gaps, lines, offsets, source: null }
 }
 
 /** Whether the holes lie within the range, ascending and apart: else records would get positions that they cannot have. */
-function fit(gaps: readonly Gap[], from: Offset, to: Offset): boolean {
+function lieWithin(gaps: readonly Gap[], from: Offset, to: Offset): boolean {
   let next = from
   for (const gap of gaps) {
     if (gap.from < next || gap.to < gap.from) return false

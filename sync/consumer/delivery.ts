@@ -1,14 +1,15 @@
-import { DeadLetterError, type Lane, type Offset, OperatorError, STREAMS } from '../contract/index.ts'
-import { type AttemptTools, attempt, insist, type Outcome } from './attempt.ts'
+import { DeadLetterError, type Lane, type Offset } from '../contract/index.ts'
+import { type AttemptTools, attempt, insist } from './attempt.ts'
 import { type Batch, decodeBatch, type StoredMessage } from './batch.ts'
 import { BoundedMap } from './bounded-map.ts'
-import type { KeepDeadLetter } from './dead-letter.ts'
+import type { ConsumerDeadLetter, KeepDeadLetter } from './dead-letter.ts'
 import type { Missed } from './missed.ts'
-import { checkPosition, type Finding, follows, type Position } from './position-check.ts'
+import { checkPosition, type Finding, type Position } from './position-check.ts'
 import type { PositionStore } from './positions.ts'
-import { decodeRecord, type RecordContext, type RecordOf } from './records.ts'
+import { decodeRecord, type RecordContext, type RecordOf, type RecordPosition } from './records.ts'
 import type { Report } from './report.ts'
 
+/** What the application does with one record; see `attempt` for what its errors mean. */
 export type Handler<L extends Lane> = (record: RecordOf[L], context: RecordContext) => Promise<void> | void
 
 export interface DeliveryParts<L extends Lane> {
@@ -25,14 +26,12 @@ export interface DeliveryParts<L extends Lane> {
 
 const REMEMBERED_ORIGINS = 20_000
 
-/** A message that cannot be read. */
-interface Unreadable {
-  error: DeadLetterError
-}
-
 /**
- * Hands out the records of messages, one after the other, and keeps the book of what is done. Messages of one subject must
- * come one at a time; those of different subjects may come side by side.
+ * Hands out the records of messages one by one and keeps the book of what is done. Messages of one subject must come one at
+ * a time; those of different subjects may come side by side.
+ *
+ * All methods return false when the consumer stops before they are done (then the message must come again), and reject
+ * with the OperatorError of a handler or position store.
  */
 export class Delivery<L extends Lane> {
   readonly #parts: DeliveryParts<L>
@@ -45,37 +44,147 @@ export class Delivery<L extends Lane> {
     this.#parts = parts
   }
 
-  /**
-   * Delivers one message, and before it those of its subject that got lost on their way.
-   *
-   * @returns false when the consumer stops before all of it is done: it must come again
-   * @throws OperatorError of the handler or the position store
-   */
+  /** Delivers one message, and before it those of its subject that got lost on their way. */
   async deliver(message: StoredMessage, redelivered: boolean): Promise<boolean> {
-    const { lane, missed, tools } = this.#parts
-    const content = await read(lane, message)
-    if (!(await this.#follows(content))) {
-      for (let more = true; more; ) {
-        let earlier: StoredMessage | null = null
-        const look = async (): Promise<void> => {
-          earlier = await missed.firstBefore(message.subject, message.sequence)
-        }
-        if (!(await insist(look, tools, this.#trouble('cannot look for lost messages')))) return false
-        const found = earlier as StoredMessage | null
-        more = found !== null
-        if (found && !(await this.#process(found, await read(lane, found), true))) return false
-        if (found) missed.done(found.subject, found.sequence)
-      }
-      // Only now is it sure that nothing before it is missing, whatever the message itself is.
-      if (!(await this.#process(message, content, redelivered))) return false
-      missed.done(message.subject, message.sequence)
-      return true
+    const { missed } = this.#parts
+    while (!missed.follows(message)) {
+      const found = await this.#insist('cannot look for messages that got lost on their way', () =>
+        missed.firstBefore(message),
+      )
+      if (found === null) return false
+      if (found.value === null) break
+      if (!(await this.#process(found.value, true))) return false
     }
-    const batch = content as Batch
-    const repeated = batch.to <= (this.#known.get(batch.origin)?.last ?? -1)
-    if (!(await this.#process(message, content, redelivered))) return false
-    // A repeat proves nothing about what lies between it and the end of what is done.
-    if (!repeated) missed.done(message.subject, message.sequence)
+    return await this.#process(message, redelivered)
+  }
+
+  /** One message, when everything of its subject before it is done. */
+  async #process(message: StoredMessage, redelivered: boolean): Promise<boolean> {
+    const { lane, missed } = this.#parts
+    const content = await read(lane, message)
+    const done =
+      content instanceof DeadLetterError
+        ? await this.#putAside(message, null, { code: content.code, reason: content.message, attempts: 0 })
+        : await this.#processBatch(message, content, redelivered)
+    if (done) missed.done(message.subject, message.sequence)
+    return done
+  }
+
+  async #processBatch(message: StoredMessage, batch: Batch, redelivered: boolean): Promise<boolean> {
+    const loaded = await this.#position(batch.origin)
+    if (loaded === null) return false
+    const verdict = checkPosition(loaded.value, batch, redelivered)
+    this.#tell(message, batch, verdict.findings, redelivered)
+    const done = await this.#handOut(message, batch, verdict.after, redelivered)
+    if (done) this.#known.set(batch.origin, verdict.next)
+    return done
+  }
+
+  /** Hands out the records behind `after`. */
+  async #handOut(message: StoredMessage, batch: Batch, after: Offset, redelivered: boolean): Promise<boolean> {
+    const { positions, saveEvery, tools } = this.#parts
+    const { origin, offsets, lines, to } = batch
+    const save = async (offset: Offset): Promise<boolean> =>
+      (await this.#insist('cannot save the position', () => positions.save(origin, offset))) !== null
+    let done = after
+    let saved = after
+    for (let i = 0; i < lines.length; i++) {
+      const offset = offsets[i] ?? 0
+      if (offset <= after) continue
+      const outcome = tools.signal.aborted
+        ? 'stopped'
+        : await this.#handOutOne(message, batch, { origin, offset }, lines[i] ?? '', redelivered)
+      if (outcome === 'stopped') {
+        if (done > saved) await save(done)
+        return false
+      }
+      done = offset
+      if (positions.transactional && outcome === 'handled') saved = offset
+      else if (positions.transactional || done - saved >= saveEvery) {
+        if (!(await save(offset))) return false
+        saved = offset
+      }
+    }
+    return saved >= to || (await save(to))
+  }
+
+  async #handOutOne(
+    message: StoredMessage,
+    batch: Batch,
+    position: RecordPosition,
+    line: string,
+    redelivered: boolean,
+  ): Promise<'handled' | 'dead' | 'stopped'> {
+    const { lane, handler, tools, report } = this.#parts
+    const record = { position, line, batch }
+    let decoded: RecordOf[L]
+    try {
+      decoded = decodeRecord[lane](line, batch)
+    } catch (error) {
+      if (!(error instanceof DeadLetterError)) throw error
+      const why = { code: error.code, reason: error.message, attempts: 0 }
+      return (await this.#putAside(message, record, why)) ? 'dead' : 'stopped'
+    }
+    const { site, gateway } = batch
+    const { subject, sequence } = message
+    const { signal } = tools
+    const outcome = await attempt(
+      (n) => handler(decoded, { position, site, gateway, subject, sequence, attempt: n, redelivered, line, signal }),
+      tools,
+      (n, delay, error) => report({ kind: 'retry', position, attempt: n, delay, error }),
+    )
+    if (outcome.kind === 'stopped') return 'stopped'
+    if (outcome.kind === 'done') return 'handled'
+    return (await this.#putAside(message, record, outcome)) ? 'dead' : 'stopped'
+  }
+
+  async #putAside(
+    message: StoredMessage,
+    record: ConsumerDeadLetter['record'],
+    why: Pick<ConsumerDeadLetter, 'code' | 'reason' | 'attempts'>,
+  ): Promise<boolean> {
+    const { lane, keepDeadLetter, report } = this.#parts
+    const { code, reason, attempts } = why
+    const letter = { lane, message, record, code, reason, attempts }
+    if ((await this.#insist('cannot keep a dead letter', () => keepDeadLetter(letter))) === null) return false
+    const { subject, sequence } = message
+    report({ kind: 'deadletter', position: record?.position ?? null, subject, sequence, code, reason })
     return true
+  }
+
+  async #position(origin: string): Promise<{ value: Position | null } | null> {
+    const known = this.#known.get(origin)
+    if (known) return { value: known }
+    const loaded = await this.#insist('cannot load the position', () => this.#parts.positions.load(origin))
+    if (loaded === null) return null
+    const last = loaded.value
+    return { value: last === null ? null : { last, term: 0, lineage: null, restored: true } }
+  }
+
+  #tell(
+    { subject, sequence }: StoredMessage,
+    { origin, from }: Batch,
+    findings: readonly Finding[],
+    redelivered: boolean,
+  ): void {
+    const { report } = this.#parts
+    const before = this.#current.get(subject)
+    if (before !== undefined && before !== origin) report({ kind: 'epoch', subject, sequence, before, origin, from })
+    this.#current.set(subject, origin)
+    for (const finding of findings) report({ ...finding, origin, subject, sequence, redelivered })
+  }
+
+  #insist<T>(what: string, task: () => Promise<T> | T): Promise<{ value: T } | null> {
+    const { tools, report } = this.#parts
+    return insist(task, tools, (error) => report({ kind: 'trouble', what, error }))
+  }
+}
+
+async function read(lane: Lane, message: StoredMessage): Promise<Batch | DeadLetterError> {
+  try {
+    return await decodeBatch(lane, message)
+  } catch (error) {
+    if (error instanceof DeadLetterError) return error
+    throw error
   }
 }

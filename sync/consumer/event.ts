@@ -61,7 +61,10 @@ export function decodeEvent(text: string): ThresholdEvent {
     Number.isFinite(time) &&
     isObject(data)
   if (!sound)
-    throw new DeadLetterError('EVENT_INVALID', 'expected id, device, rule, transition, type, time and data in the event')
+    throw new DeadLetterError(
+      'EVENT_INVALID',
+      'expected id, device, rule, transition, type, time and data in the event',
+    )
   return { id, device, rule, transition, type, time, data } as ThresholdEvent
 }
 

@@ -5,6 +5,12 @@ import { BoundedMap } from './bounded-map.ts'
 
 const REMEMBERED_SUBJECTS = 50_000
 
+/** The first message on the subject with a sequence of at least `from`; null when there is none. */
+export type NextOf = (subject: string, from: StreamSequence) => Promise<StoredMessage | null>
+
+/** Gateways append by compare-and-set; the stream keeps what was compared: the sequence of the subject's message before. */
+const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
+
 /**
  * Finds messages that were handed out but never arrived (a connection that broke, a process that died). JetStream hands them
  * out again only when their time for acknowledging is over, long after their successors: processing in order of
@@ -12,8 +18,7 @@ const REMEMBERED_SUBJECTS = 50_000
  * done, the stream itself is asked what lies between.
  */
 export class Missed {
-  readonly #manager: JetStreamManager
-  readonly #stream: string
+  readonly #nextOf: NextOf
   /** The newest message of each subject up to which all of the subject's messages are done. */
   readonly #done = new BoundedMap<StreamSequence>(REMEMBERED_SUBJECTS)
   /** Everything up to here was acknowledged when the durable was bound. */
@@ -21,9 +26,8 @@ export class Missed {
   #highest: StreamSequence = 0
   #created = ''
 
-  constructor(manager: JetStreamManager, stream: string) {
-    this.#manager = manager
-    this.#stream = stream
+  constructor(nextOf: NextOf) {
+    this.#nextOf = nextOf
   }
 
   /** The durable was looked up; sequences of another one, or of a later state of this one, mean nothing any more. */
@@ -39,16 +43,32 @@ export class Missed {
   /** All messages of the subject up to this one are done. */
   done(subject: string, sequence: StreamSequence): void {
     this.#highest = Math.max(this.#highest, sequence)
-    if (sequence > (this.#done.get(subject) ?? 0)) this.#done.set(subject, sequence)
+    if (sequence > this.#doneUpTo(subject)) this.#done.set(subject, sequence)
+  }
+
+  /** Whether it is certain without asking that nothing of the subject before this message is missing. */
+  follows({ subject, sequence, headers }: StoredMessage): boolean {
+    const upTo = this.#doneUpTo(subject)
+    const previous = headers.get(PREVIOUS)
+    return sequence <= upTo + 1 || (previous !== undefined && Number(previous) <= upTo)
   }
 
   /** The first message of the subject before this one that is not done; null when there is none. */
-  async firstBefore(subject: string, sequence: StreamSequence): Promise<StoredMessage | null> {
-    const from = (this.#done.get(subject) ?? this.#floor) + 1
-    if (from >= sequence) return null
-    // Not the direct API: a replica that lags would say that there is nothing. The stream's leader knows.
+  async firstBefore({ subject, sequence }: StoredMessage): Promise<StoredMessage | null> {
+    const found = await this.#nextOf(subject, this.#doneUpTo(subject) + 1)
+    return found === null || found.sequence >= sequence ? null : found
+  }
+
+  #doneUpTo(subject: string): StreamSequence {
+    return Math.max(this.#floor, this.#done.get(subject) ?? 0)
+  }
+}
+
+/** Reads from the stream's leader: a replica of the direct API that lags would say that there is nothing. */
+export function nextOnLeader(manager: JetStreamManager, stream: string): NextOf {
+  return async (subject, from) => {
     const query = { next_by_subj: subject, seq: from }
-    const found = await this.#manager.streams.getMessage(this.#stream, query)
-    return found === null || found.seq >= sequence ? null : storedMessage(found, found.seq, () => found.header)
+    const found = await manager.streams.getMessage(stream, query)
+    return found && storedMessage(found, found.seq, () => found.header)
   }
 }

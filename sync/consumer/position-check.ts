@@ -38,11 +38,6 @@ export interface Verdict {
   next: Position
 }
 
-/** Whether the batch begins where this run knows that everything before it is done. */
-export function follows(known: Position | null, batch: Batch): boolean {
-  return known !== null && !known.restored && batch.from <= known.last + 1
-}
-
 /**
  * What is new in a batch. Pure.
  *
@@ -62,12 +57,15 @@ export function checkPosition(known: Position | null, batch: Batch, redelivered:
   const findings: Finding[] = []
   if (term < known.term) findings.push({ kind: 'regress', why: 'term', from, to })
   if (from > last + 1) findings.push({ kind: 'gap', from: last + 1, to: from - 1 })
-  const forked = known.lineage !== null && lineage !== null && known.lineage.at === to && known.lineage.value !== lineage.value
+  const forked =
+    known.lineage !== null && lineage !== null && known.lineage.at === to && known.lineage.value !== lineage.value
   if (forked) findings.push({ kind: 'regress', why: 'lineage', from, to })
   else if (to <= last) findings.push({ kind: 'repeat', from, to })
   else if (from <= last) {
     const done = { from, to: last }
-    findings.push(known.restored || redelivered ? { kind: 'resume', ...done } : { kind: 'regress', why: 'overlap', ...done })
+    findings.push(
+      known.restored || redelivered ? { kind: 'resume', ...done } : { kind: 'regress', why: 'overlap', ...done },
+    )
   }
   findings.push(...declared(batch, last))
   return {

@@ -3,7 +3,13 @@ import type { Finding } from './position-check.ts'
 import type { RecordPosition } from './records.ts'
 
 /** A finding, and the message that it was found in. */
-export type PositionReport = Finding & { origin: string; subject: string; sequence: StreamSequence }
+export type PositionReport = Finding & {
+  origin: string
+  subject: string
+  sequence: StreamSequence
+  /** Whether JetStream handed the message out before: then a repeat is nothing special. */
+  redelivered: boolean
+}
 
 /** What a consumer tells whoever runs it. `describeReport` says it in words. */
 export type Report =

@@ -6,6 +6,8 @@ export const STREAMS = {
   events: 'EVENTS',
   deadletters: 'DEADLETTERS',
   latest: 'LATEST',
+  /** What a consumer of the other streams could not process. */
+  consumerDeadletters: 'CONSUMER_DEADLETTERS',
 } as const
 
 const PLAIN = /^[A-Za-z0-9_:@-]+$/

@@ -10,12 +10,15 @@ export interface Clock {
   after(delay: Millis, callback: () => void): () => void
 }
 
+/** Longer timers would fire at once (a 32-bit counter of milliseconds): 24 days are as good as any longer time here. */
+const LONGEST_TIMER: Millis = 2 ** 31 - 1
+
 /** The machine's own clock. Timers do not keep the process alive: whoever holds a resource does. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delay, callback) {
-    const timer = setTimeout(callback, delay)
+    const timer = setTimeout(callback, Math.min(delay, LONGEST_TIMER))
     timer.unref()
     return () => clearTimeout(timer)
   },

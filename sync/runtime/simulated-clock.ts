@@ -62,7 +62,7 @@ export class SimulatedClock implements Clock {
       this.#fire(next)
       await settle()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 
   #next(): Timer | undefined {

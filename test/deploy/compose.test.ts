@@ -76,7 +76,11 @@ describe('the image', () => {
   it('is built from files that the build sees', async () => {
     const [dockerfile, ignore] = [await text('Dockerfile'), await text('Dockerfile.dockerignore')]
     const seen = ignore.split('\n').flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []))
-    for (const path of seen) await access(new URL(`../../${path}`, import.meta.url))
+    const { include } = parse(await readFile(new URL('../../tsconfig.json', import.meta.url), 'utf8')) as {
+      include: string[]
+    }
+    for (const path of include.filter((name) => name !== 'deploy')) expect(seen).toContain(path)
+    expect(seen).toContain('deploy/bootstrap')
     const copied = /^COPY (package\.json .*) \.\/$/m.exec(dockerfile)?.[1]?.split(' ') ?? []
     expect(copied).toHaveLength(3)
     for (const path of copied) expect(seen).toContain(path)

@@ -41,6 +41,7 @@ export async function openOutbox(options: {
     evicted: (lane, records) => said.push(`evicted ${lane} ${records}`),
     failed: (error) => said.push(`failed ${error instanceof Error ? error.message : String(error)}`),
     recovered: () => said.push('recovered'),
+    repaired: () => said.push('repaired'),
     full: (reason) => said.push(`full ${reason}`),
     epochStarted: () => said.push('epoch'),
   }

@@ -24,7 +24,7 @@ export const ingest = z
     topics: z
       .array(topic)
       .min(1)
-      .prefault([{ template: 'sensors/{device}/{metric}' }])
+      .prefault([{ template: 'sensors/{device}/{metric}' }, { template: 'sensors/{device}' }])
       .meta({
         description:
           'Topics that carry readings, tried in this order. A message on any other topic goes to the dead-letter stream, unless it is local.',

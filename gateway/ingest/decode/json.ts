@@ -10,11 +10,17 @@ export type Parsed = { readonly value: unknown } | { readonly problem: DecodePro
  */
 export function parseJson(text: string): Parsed {
   if (isTooDeep(text)) return { problem: problem('PAYLOAD_TOO_DEEP', `nested more than ${MAX_DEPTH} deep`) }
+  const parsed = tryParse(text)
+  const marked = 'problem' in parsed ? markNonFinite(text) : null
+  if (marked === null) return parsed
+  const again = tryParse(marked)
+  return 'problem' in again ? parsed : again
+}
+
+function tryParse(text: string): Parsed {
   try {
     return { value: JSON.parse(text) }
   } catch (error) {
-    const lenient = markNonFinite(text)
-    if (lenient !== null) return parseJson(lenient)
     const detail = error instanceof Error ? error.message : String(error)
     return { problem: problem('PAYLOAD_NOT_JSON', `expected a number or JSON: ${clip(detail, 200)}`) }
   }
@@ -45,7 +51,7 @@ function isTooDeep(text: string): boolean {
   return false
 }
 
-const NON_FINITE = /(?:nan|inf(?:inity)?)(?=[\s,\]}]|$)/iy
+const NON_FINITE = /nan|inf(?:inity)?/iy
 
 /**
  * The text with a number too large for a double in the place of each `NaN` and infinity, or null if there are none.

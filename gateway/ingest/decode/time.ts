@@ -83,7 +83,6 @@ function parseRfc3339(text: string): Millis {
   if (text[end] === '.') {
     do end++
     while (isDigit(text, end))
-    if (end === 20) return Number.NaN
   }
   const offset = parseOffset(text, end)
   const fraction = end === 19 ? 0 : Math.round(Number(text.slice(19, end)) * 1e6) / 1e3

@@ -68,6 +68,8 @@ class BrokerAdapter implements Broker {
   readonly #deadlines = new WeakMap<Duplex, () => void>()
   readonly #gate: PublishGate
   readonly #policy: SubscriberPolicy
+  #closing = false
+  /** Looks again whether what `close` waits for has come. */
   #changed: (() => void) | null = null
 
   constructor(options: BrokerOptions) {
@@ -169,6 +171,8 @@ class BrokerAdapter implements Broker {
       this.#changed?.()
     })
     const client = this.#aedes.handle(connection)
+    // It was accepted before the listeners closed, and has been in a TLS handshake or an upgrade since.
+    if (this.#closing) connection.destroy()
     return connection
   }
 
@@ -178,17 +182,22 @@ class BrokerAdapter implements Broker {
   }
 
   async close(grace: Millis): Promise<void> {
+    this.#closing = true
     const { clock } = this.#options
     const deadline = clock.monotonic() + grace
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     for (const connection of this.#open) connection.rest()
     await this.#until(() => this.#gate.pending === 0, deadline)
     // The last acknowledgements of QoS 2 are a few promises behind.
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     for (const connection of this.#open) connection.hangUp()
     await this.#until(() => this.#open.size === 0, deadline)
     for (const connection of this.#open) connection.destroy()
-    await this.#until(() => this.#open.size === 0 && this.#gate.pending === 0, deadline)
+    await this.#until(() => this.#open.size === 0, deadline)
+    // aedes notices the end of a connection a little later than we do, and then publishes its will.
+    await turn()
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
+    await this.#until(() => this.#gate.pending === 0, deadline)
   }
 
   #preConnect(packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {

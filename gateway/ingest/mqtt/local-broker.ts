@@ -1,6 +1,7 @@
 import { Aedes, type AedesOptions, type PublishPacket } from 'aedes'
 import type { Client } from './aedes-internals.ts'
 import type { Deliver, FanOut } from './fan-out.ts'
+import { isReserved } from './publish-gate.ts'
 import type { RetainedMessages } from './retained-messages.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -46,15 +47,13 @@ export class LocalBroker extends Aedes {
     this.#events = events
   }
 
-  /** Hands a message to its local subscribers, connected or absent, and retains it if it says so. Never fails. */
+  /**
+   * Hands a message to its local subscribers, connected or absent, and retains it if it says so. Never fails.
+   * Only the broker itself (no client given) is heard on reserved topics.
+   */
   override publish(packet: PublishPacket, ...rest: [Done?] | [Client | null, Done?]): void {
-    const { retained, fanOut, sessions } = this.#stores
-    const { topic, qos } = packet
-    if (packet.retain && !retained.store(topic, bytesOf(packet.payload), qos)) this.#events.onRetainRefused(topic)
-    const receivers = fanOut.match(topic)
-    const keepers = qos > 0 ? sessions.keepers(topic) : null
-    if (receivers.length > 0 || keepers !== null) this.#distribute(packet, receivers, keepers)
-    const done = typeof rest[0] === 'function' ? rest[0] : rest[1]
+    const [client, done] = typeof rest[0] === 'function' ? [null, rest[0]] : [rest[0] ?? null, rest[1]]
+    if (client === null || !isReserved(packet.topic)) this.#publish(packet)
     done?.()
   }
 
@@ -66,6 +65,15 @@ export class LocalBroker extends Aedes {
   /** The library does not look whose entry it removes: a second connection that failed early would remove the first's. */
   override unregisterClient(client: Client): void {
     if (this.clients[client.id] === client) super.unregisterClient(client)
+  }
+
+  #publish(packet: PublishPacket): void {
+    const { retained, fanOut, sessions } = this.#stores
+    const { topic, qos } = packet
+    if (packet.retain && !retained.store(topic, bytesOf(packet.payload), qos)) this.#events.onRetainRefused(topic)
+    const receivers = fanOut.match(topic)
+    const keepers = qos > 0 ? sessions.keepers(topic) : null
+    if (receivers.length > 0 || keepers !== null) this.#distribute(packet, receivers, keepers)
   }
 
   #distribute(

@@ -18,6 +18,8 @@ export type MqttCounter =
   | 'clients.authenticationFailed'
   /** The acceptor would not take it: closed without an acknowledgement. */
   | 'publishes.refused'
+  /** Published by a client under `$SYS/`: acknowledged and dropped. */
+  | 'publishes.reserved'
   | 'wills.accepted'
   | 'wills.refused'
   /** Local messages a subscriber did not get, by reason. */

@@ -19,6 +19,12 @@ export interface PublishGateOptions {
 }
 
 /**
+ * Topics of the broker's own (MQTT 3.1.1 §4.7.2). What clients publish there goes nowhere, but is acknowledged
+ * (MQTT-3.3.5-2 leaves the choice): bridges announce themselves there and would otherwise never get connected.
+ */
+export const isReserved = (topic: string): boolean => topic.startsWith('$SYS/')
+
+/**
  * The way of every publish, wills included: aedes goes on (acknowledgement, local subscribers) only from the acceptor's
  * `done`, and closes the connection without an acknowledgement when that brings an error, which is the only "no" that
  * MQTT 3.1.1 has.
@@ -38,7 +44,12 @@ export class PublishGate {
 
   /** @param client null for the will of a client that is gone */
   pass(client: Client | null, packet: PublishPacket, done: (error: Error | null) => void): void {
-    const { acceptor, clock } = this.#options
+    const { acceptor, clock, counters } = this.#options
+    if (isReserved(packet.topic)) {
+      counters.increment('publishes.reserved')
+      done(null)
+      return
+    }
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
     const will = client === null || packet === client.will
     const connection = !will && client.conn instanceof GuardedSocket ? client.conn : null

@@ -11,8 +11,6 @@ export interface TopicLimits {
 const SLASH = 0x2f
 const PLUS = 0x2b
 const HASH = 0x23
-const DOLLAR = 0x24
-const SYS = Buffer.from('$SYS/')
 
 /**
  * A topic name, `data[start..end)`, as a PUBLISH or a will may carry it (MQTT 3.1.1 §4.7).
@@ -32,7 +30,6 @@ export function checkTopicName(data: Buffer, start: number, end: number, limits:
   }
   if (levels > limits.maxTopicLevels) return 'TOO_DEEP'
   if (seen > 0x7f && !isUtf8(data.subarray(start, end))) return 'NOT_UTF8'
-  if (data[start] === DOLLAR && data.subarray(start, Math.min(end, start + SYS.length)).equals(SYS)) return 'RESERVED'
   return null
 }
 

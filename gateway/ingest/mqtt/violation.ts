@@ -1,13 +1,5 @@
 /** What can be wrong with a text of a packet (topic, filter, client id, user name). */
-export type TextFault =
-  | 'EMPTY'
-  | 'TOO_LONG'
-  | 'TOO_DEEP'
-  | 'NOT_UTF8'
-  | 'NUL'
-  | 'CONTROL_CHARACTER'
-  | 'WILDCARD'
-  | 'RESERVED'
+export type TextFault = 'EMPTY' | 'TOO_LONG' | 'TOO_DEEP' | 'NOT_UTF8' | 'NUL' | 'CONTROL_CHARACTER' | 'WILDCARD'
 
 /** Which text it was. */
 export type TextSubject = 'TOPIC' | 'WILL_TOPIC' | 'FILTER' | 'CLIENT_ID' | 'USERNAME'
@@ -51,7 +43,6 @@ const EXPECTED: Readonly<Record<TextFault, string>> = {
   NUL: 'no NUL character (MQTT-1.5.3-2)',
   CONTROL_CHARACTER: 'no control characters (MQTT 3.1.1 section 1.5.3)',
   WILDCARD: 'wildcards only in filters, # as the last level, + as a whole level (MQTT-4.7.1)',
-  RESERVED: "a topic outside '$SYS/' (MQTT 3.1.1 section 4.7.2)",
 }
 
 export function textViolation(subject: TextSubject, fault: TextFault, bytes: number, connack?: 1 | 2): Violation {

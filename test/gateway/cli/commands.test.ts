@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { centralApply, type StreamChange } from '../../../gateway/cli/commands/central-apply.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { COMMANDS } from '../../../gateway/cli/commands/index.ts'
-import { configExampleYaml, configReferenceMarkdown, parseConfig } from '../../../gateway/config/index.ts'
+import { configExampleYaml, configReferenceMarkdown } from '../../../gateway/config/index.ts'
+import { startCentral } from '../../../simulators/central/index.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { runIn } from './support/context.ts'
 
@@ -81,29 +81,27 @@ describe('texts made from the schema', () => {
 })
 
 describe('central apply', () => {
-  const changes: StreamChange[] = [
-    { stream: 'READINGS', action: 'created', changes: [] },
-    { stream: 'EVENTS', action: 'updated', changes: ['replicas: 1 -> 3'] },
-    { stream: 'LATEST', action: 'unchanged', changes: [] },
-  ]
+  it('says what it would do, does it, and finds nothing to do the next time', async () => {
+    const server = await startCentral({ dir: await tempDir() })
+    onTestFinished(() => server.kill())
+    const config = await configFile(VALID)
+    const apply = (env: Record<string, string>, ...args: string[]) =>
+      runIn(COMMANDS, ['central', 'apply', '--config', config, ...args], {
+        env: { TIDEGATE_CENTRAL_SERVERS: server.url, ...env },
+      })
+    const lines = (text: string) => ['READINGS', 'EVENTS', 'DEADLETTERS', 'LATEST'].map((name) => `${name} ${text}`)
+    const stdout = async (env: Record<string, string>, ...args: string[]) => {
+      const ran = await apply(env, ...args)
+      expect(ran).toMatchObject({ exitCode: 0, stderr: '' })
+      return ran.stdout.trimEnd().split('\n')
+    }
 
-  it('passes the central part of the configuration on and says what was done', async () => {
-    const file = await configFile(VALID)
-    const calls: unknown[] = []
-    const command = centralApply(async (central, options) => {
-      calls.push([central, options.dryRun])
-      return changes
-    })
-    const done = await runIn([command], ['central', 'apply', '--config', file])
-    expect(done.stdout).toBe('READINGS created\nEVENTS updated (replicas: 1 -> 3)\nLATEST unchanged\n')
-    const planned = await runIn([command], ['central', 'apply', '--config', file, '--dry-run'])
-    expect(planned.stdout).toBe(
-      'READINGS would be created\nEVENTS would be updated (replicas: 1 -> 3)\nLATEST unchanged\n',
-    )
-    const { central } = parseConfig(VALID, {})
-    expect(calls).toEqual([
-      [central, false],
-      [central, true],
-    ])
+    expect(await stdout({}, '--dry-run')).toEqual(expect.arrayContaining(lines('would be created')))
+    expect(await stdout({})).toEqual(expect.arrayContaining(lines('created')))
+    expect(await stdout({})).toEqual(expect.arrayContaining(lines('unchanged')))
+    const bounded = { TIDEGATE_CENTRAL_MAX_BYTES: '5MB' }
+    expect(await stdout(bounded)).toContainEqual(expect.stringMatching(/^READINGS updated \(max_bytes: .* -> 5/))
+    const changes = JSON.parse((await stdout(bounded, '--json')).join('')) as unknown
+    expect(changes).toContainEqual({ stream: 'READINGS', action: 'unchanged', changes: [] })
   })
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { conditionsOf, FaultProxy, HEALTHY, randomSchedule, runSchedule } from '../../../simulators/faults/index.ts'
+import { eventually } from '../eventually.ts'
 import { dial, startServer } from './support.ts'
 
 describe('a schedule of faults', () => {
@@ -38,7 +39,7 @@ describe('a schedule of faults', () => {
     })
     expect(proxy.faults).toEqual([])
     const { socket, ended } = dial(proxy.port)
-    await expect.poll(() => server.connections.length).toBe(1)
+    await eventually(() => server.connections.length).toBe(1)
     expect(ended()).toBeUndefined()
     socket.destroy()
     await proxy.close()

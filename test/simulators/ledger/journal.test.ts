@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Ledger, LedgerJournal, loadLedger } from '../../../simulators/ledger/index.ts'
+import { eventually } from '../eventually.ts'
 
 let dir: string
 beforeEach(() => {
@@ -109,7 +110,7 @@ describe('the ledger file', () => {
     const series = ledger.series({ device: 'd', metric: 'm', session: 'r-0' })
     for (let seq = 0; seq < 100; seq++) series.attempt(seq, seq)
     series.acknowledge(0, 79)
-    await expect.poll(() => readFileSync(path, 'utf8')).toContain('["acked",0,0,79]')
+    await eventually(() => readFileSync(path, 'utf8')).toContain('["acked",0,0,79]')
     const loaded = await loadLedger([path])
     expect(loaded.truncated).toBe(true)
     expect(loaded.totals()).toEqual({ attempted: 100, acknowledged: 80 })

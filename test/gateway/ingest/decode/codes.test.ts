@@ -69,7 +69,7 @@ const CASES: Array<[code: DecodeCode, payload: string | Buffer, topic?: typeof T
   ['PAYLOAD_NOT_JSON', '{"value":truenan}'],
   ['PAYLOAD_NOT_JSON', '{"value":nan,"unclosed'],
   ['PAYLOAD_NOT_JSON', '"unclosed'],
-  ['PAYLOAD_TOO_DEEP', `{"value":${'['.repeat(9)}${']'.repeat(9)}}`],
+  ['PAYLOAD_TOO_DEEP', `{"value":${'['.repeat(8)}${']'.repeat(8)}}`],
   ['PAYLOAD_TOO_DEEP', '['.repeat(60_000)],
   ['PAYLOAD_TOO_DEEP', '{"a":'.repeat(12_000)],
   ['PAYLOAD_NO_READINGS', '[]'],
@@ -172,11 +172,16 @@ describe('refusals', () => {
     ['16 labels', TEMP, `{"value":1,"labels":${many(16)}}`],
     ['time exactly at maxFuture', TEMP, '{"value":1,"time":1767229200500}'],
     ['nested 8 deep', TEMP, `{"value":1,"x":${'['.repeat(7)}${']'.repeat(7)}}`],
-    ['braces in texts', TEMP, `{"value":"${'{['.repeat(100)}"}`],
+    ['braces in texts', TEMP, `{"value":"\\"${'{['.repeat(100)}"}`],
+    ['braces side by side', TEMP, `{"value":1,"x":[${'[],{},'.repeat(20)}0]}`],
   ])('stop at the limit: %s is taken', (_, topic, payload) => {
     const result = decode(payload, topic)
     expect(result.problem).toBeNull()
     expect(result.readings).toHaveLength(1)
+  })
+
+  it('show the text as it came', () => {
+    expect(decode('{"value":nanx}').problem?.reason).toContain('nanx')
   })
 
   it('name an unknown topic, cut to a readable length', () => {

@@ -93,6 +93,7 @@ describe('an object with value', () => {
     ['{"value":1,"session":-3}', { value: 1, session: '-3' }],
     ['{"value":1,"boot":17}', { value: 1, session: '17' }],
     ['{"value":1,"boot":17,"session":"s"}', { value: 1, session: 's' }],
+    ['{"value":1,"session":"s","boot":17}', { value: 1, session: 's' }],
     ['{"value":1,"seq":-0}', { value: 1, seq: 0 }],
     ['{"value":1,"seq":9007199254740991}', { value: 1, seq: 9007199254740991 }],
     ['{"value":1,"unit":null,"time":null,"seq":null,"labels":null}', { value: 1 }],
@@ -189,6 +190,15 @@ describe('a flat object', () => {
         'gps: VALUE_TYPE: expected a number, true, false or a text, got an object; ' +
         'hum: VALUE_NOT_FINITE: expected a finite number, got NaN, an infinity or a number beyond 1.8e308',
     })
+  })
+
+  it('looks for NaN outside of texts only', () => {
+    const result = decode('{"a":"\\", nan","b":-nan,"c":"inf","d":Infinity}', OPEN)
+    expect(result.readings.map(({ metric, value }) => [metric, value])).toEqual([
+      ['a', '", nan'],
+      ['c', 'inf'],
+    ])
+    expect(result.problem?.code).toBe('VALUE_NOT_FINITE')
   })
 
   it('does not let a key __proto__ change anything but its own refusal', () => {

@@ -252,6 +252,7 @@ describe('packs', () => {
     ['a base name', '[{"bn":"a","v":1}]', ['a']],
     ['only labels of SenML', '[{"v":1,"u":"V"}]', ['m']],
     ['a value key: a list', '[{"value":1,"n":"a"}]', ['m']],
+    ['an empty object: a list', '[{},{"v":1}]', ['m.v']],
     ['keys that SenML does not have: a list', '[{"v":230,"i":2}]', ['m.v', 'm.i']],
   ])('are told from lists by %s', (_, payload, metrics) => {
     const result = decode(payload, deviceAndMetric('d1', 'm'))

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { storeFull } from './support/fake-acceptor.ts'
-import { connectPacket, disconnectPacket, publishPacket, subscribePacket } from './support/packets.ts'
+import { connectPacket, disconnectPacket, pingreqPacket, publishPacket, subscribePacket } from './support/packets.ts'
 import { PATIENCE } from './support/raw-client.ts'
 import { startTestServer } from './support/server.ts'
 
@@ -115,4 +115,22 @@ describe('QoS 0', () => {
     await expect.poll(() => acceptor.received.length, PATIENCE).toBe(200)
     expect(acceptor.texts()).toEqual(Array.from({ length: 200 }, (_, i) => `${i}`))
   })
+})
+
+test.each([0, 1, 2])('QoS %i under $SYS/ is answered, but goes nowhere: reserved for the broker', async (qos) => {
+  const { acceptor, raw, count } = await startTestServer()
+  const dashboard = await raw({ clientId: 'dashboard' })
+  dashboard.send(subscribePacket(['$SYS/broker/#']))
+  await dashboard.next(9)
+  const will = { topic: '$SYS/broker/will', payload: '0' }
+  const bridge = await raw({ clientId: 'bridge', will })
+  bridge.send(publishPacket({ topic: '$SYS/broker/state', qos, id: 1, retain: true }), pingreqPacket)
+  if (qos > 0) await bridge.next(qos === 1 ? PUBACK : 5)
+  await bridge.next(13)
+  bridge.destroy()
+  await expect.poll(() => count('publishes.reserved'), PATIENCE).toBe(2)
+  dashboard.send(subscribePacket(['$SYS/broker/+']), pingreqPacket)
+  await dashboard.next(13)
+  expect(dashboard.packets.filter(({ type }) => type === 3)).toEqual([])
+  expect(acceptor.received).toEqual([])
 })

@@ -44,7 +44,7 @@ test.each([0, 1, 2, 3, 4, 5])(
   },
 )
 
-test('a second connection that fails before it is registered does not make the first unknown', async () => {
+test('connections that take over an id, or die on the way to it, leave one that can be taken over from', async () => {
   const { broker, acceptor } = await setUp({})
   const first = new Peer()
   broker.attach(first, 'first')
@@ -53,7 +53,6 @@ test('a second connection that fails before it is registered does not make the f
   for (let n = 0; n < 30; n++) {
     const second = new Peer()
     broker.attach(second, 'second')
-    // It takes the identity over, or dies on the way there: either way one connection is left to take over from.
     second.push(connectPacket({ clientId: 'd' }))
     for (let step = 0; step < n; step++) await new Promise<void>((resolve) => process.nextTick(resolve))
     second.destroy()
@@ -64,4 +63,42 @@ test('a second connection that fails before it is registered does not make the f
   last.push(Buffer.concat([connectPacket({ clientId: 'd' }), publishPacket({ payload: 'last' })]))
   await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['last'])
   expect(first.destroyed).toBe(true)
+})
+
+test('a stream that comes while the broker closes is destroyed, and its packets go nowhere', async () => {
+  const { broker, acceptor } = await setUp({})
+  acceptor.auto = false
+  const first = new Peer()
+  broker.attach(first, 'first')
+  first.push(Buffer.concat([connectPacket({ clientId: 'd' }), publishPacket({ payload: 'before' })]))
+  await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['before'])
+  const closing = broker.close(20_000)
+  const late = new Peer()
+  broker.attach(late, 'late')
+  late.push(Buffer.concat([connectPacket({ clientId: 'late' }), publishPacket({ payload: 'late' })]))
+  await expect.poll(() => late.destroyed, PATIENCE).toBe(true)
+  acceptor.answerAll()
+  first.push(null)
+  await closing
+  expect(acceptor.texts()).toEqual(['before'])
+})
+
+test('wills of connections that end with the broker are answered before close resolves', async () => {
+  const { broker, acceptor } = await setUp({})
+  const peer = new Peer()
+  broker.attach(peer, 'peer')
+  peer.push(connectPacket({ clientId: 'd', will: { topic: 'w', payload: 'gone' } }))
+  await expect.poll(() => peer.written.length, PATIENCE).toBe(1)
+  acceptor.auto = false
+  const closing = broker.close(20_000)
+  peer.push(null)
+  await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['gone'])
+  let closed = false
+  void closing.then(() => {
+    closed = true
+  })
+  await turn()
+  expect(closed).toBe(false)
+  acceptor.answerAll()
+  await closing
 })

@@ -144,6 +144,7 @@ describe('client ids', () => {
     for (const client of clients) client.send(connectPacket({ clientId: 'd' }))
     await expect.poll(() => count('clients.takenOver'), PATIENCE).toBe(99)
     await expect.poll(() => server.connections(), PATIENCE).toBe(1)
+    await expect.poll(() => clients.filter((client) => client.closed).length, PATIENCE).toBe(99)
     const [left] = clients.filter((client) => !client.closed)
     left?.send(publishPacket({ qos: 1, id: 1 }))
     await left?.next(PUBACK)

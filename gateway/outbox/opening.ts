@@ -1,0 +1,190 @@
+import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import type { Cursor, Gap } from '../../sync/forward/index.ts'
+import type { Clock, Random } from '../../sync/runtime/index.ts'
+import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
+import { type DurableCallback, GroupCommit } from './group-commit.ts'
+import { type Identity, identityOp, newEpoch, type Owner, openIdentified, writeMarker } from './identity.ts'
+import { namedKey } from './keys.ts'
+import type { BlockLimits, LaneState } from './lane.ts'
+import { loadLane } from './load.ts'
+import { decodeNote, encodeNote, sealNote } from './note.ts'
+import type { StateKeeper } from './state-keeper.ts'
+import { storedState } from './stored-state.ts'
+
+export type Lanes = Readonly<Record<Lane, LaneState>>
+
+/** What an opening takes from outside. */
+export interface OpeningParts {
+  disk: Disk
+  dir: string
+  owner: Owner
+  settings: { block: BlockLimits; compression: boolean }
+  clock: Clock
+  random: Random
+  keeper: StateKeeper
+}
+
+/** What happens to an opening; set once somebody listens. */
+export interface OpeningEvents {
+  /** Records of these lanes became durable. */
+  committed(grown: readonly Lane[]): void
+  /** A write failed: this opening is over. */
+  failed(error: unknown): void
+}
+
+const REPLAY_KEY = namedKey('m', 'replay')
+
+/**
+ * One opening of the store, from `open` to `close`: what was found on disk, and what is on its way there. A failed write
+ * ends it: what was gathered is refused, and the next opening starts from what is really on disk. Nothing of one opening
+ * reaches into the next.
+ */
+export class Opening {
+  readonly store: KeyValueStore
+  readonly lanes: Lanes
+  /** Damage found while opening. */
+  readonly damaged: readonly (readonly [Lane, Gap])[]
+  events: OpeningEvents = { committed() {}, failed() {} }
+  readonly #parts: OpeningParts
+  readonly #commit: GroupCommit
+  #identity: Identity
+  #replayFrom: Offset
+  /** How far each lane is with the commit that is under way. */
+  #heads: readonly (readonly [Lane, Offset])[] = []
+
+  private constructor(
+    parts: OpeningParts,
+    store: KeyValueStore,
+    identity: Identity,
+    lanes: Lanes,
+    damaged: readonly (readonly [Lane, Gap])[],
+    replayFrom: Offset,
+  ) {
+    this.#parts = parts
+    this.store = store
+    this.#identity = identity
+    this.lanes = lanes
+    this.damaged = damaged
+    this.#replayFrom = replayFrom
+    this.#commit = new GroupCommit(
+      (ops) => store.write(ops, { sync: true }),
+      {
+        cut: (now, ops) => this.#cut(now, ops),
+        committed: () => {
+          const grown = this.#heads.filter(([lane, head]) => lanes[lane].committed(head))
+          this.events.committed(grown.map(([lane]) => lane))
+        },
+        failed: (error) => this.events.failed(error),
+      },
+      () => parts.clock.now(),
+    )
+  }
+
+  /**
+   * Opens the store, mends what is damaged at the ends of its lanes, and rebuilds the state machine. Its cost depends on
+   * neither backlog nor history.
+   *
+   * @throws OperatorError see `openIdentified`
+   */
+  static async open(parts: OpeningParts): Promise<Opening> {
+    const { disk, dir, owner, random, settings, keeper } = parts
+    const { store, identity } = await openIdentified(disk, dir, owner, random, settings.compression)
+    try {
+      const readings = await loadLane(store, 'readings', settings.block)
+      const events = await loadLane(store, 'events', settings.block)
+      const deadletters = await loadLane(store, 'deadletters', settings.block)
+      const all = [readings, events, deadletters]
+      // Without the note everything that is there is replayed, which takes longer and gives the same.
+      const replayFrom = decodeNote<Offset>(await store.get(REPLAY_KEY)) ?? readings.state.tail
+      await keeper.rebuild(storedState(store, replayFrom))
+      const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
+      const damaged = all.flatMap((lane) => lane.damaged.map((gap) => [lane.state.lane, gap] as const))
+      const opening = new Opening(parts, store, identity, lanes, damaged, replayFrom)
+      const mend = all.flatMap((lane) => lane.mend)
+      if (mend.length > 0) await opening.commit(mend)
+      return opening
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  }
+
+  get epoch(): string {
+    return this.#identity.epoch
+  }
+
+  /** Blocks of readings from here on are needed to rebuild the state machine. */
+  get replayFrom(): Offset {
+    return this.#replayFrom
+  }
+
+  /** Adds writes to the next commit. */
+  attach(ops: readonly WriteOp[]): void {
+    this.#commit.attach(ops)
+  }
+
+  whenDurable(callback: DurableCallback): void {
+    this.#commit.whenDurable(callback)
+  }
+
+  /** Writes in the next commit; resolves when it is durable. */
+  commit(ops: readonly WriteOp[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#commit.attach(ops)
+      this.#commit.whenDurable((error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /** Stores a part of what changed of the state machine, longest changed first; false when there was nothing left. */
+  async snapshotSome(): Promise<boolean> {
+    const ops = this.#slices(Number.POSITIVE_INFINITY)
+    if (ops.length > 0) await this.commit(ops)
+    return ops.length > 0
+  }
+
+  /** What the centre acknowledged stays known when the store is opened anew, even if it was never written. */
+  adoptCursors(before: Lanes): void {
+    for (const lane of LANES) {
+      const cursor: Cursor = before[lane].cursor
+      if (cursor.next <= this.lanes[lane].durable) this.lanes[lane].moveCursor(cursor)
+    }
+  }
+
+  /** Numbers on under a new epoch. */
+  async startEpoch(): Promise<void> {
+    const { disk, dir, random } = this.#parts
+    const identity = { ...this.#identity, epoch: newEpoch(random) }
+    await this.commit([identityOp(identity)])
+    this.#identity = identity
+    await writeMarker(disk, dir, identity)
+  }
+
+  /** Answers everything that is under way, and closes the store. */
+  async close(reason: string): Promise<void> {
+    await this.#commit.end(new StopAcceptingError('OUTBOX_CLOSED', `the outbox is closed: ${reason}`))
+    await this.store.close()
+  }
+
+  #cut(now: number, ops: WriteOp[]): void {
+    const { lanes } = this
+    const before = lanes.readings.extent(0).head.offset
+    for (const lane of LANES) lanes[lane].cut(now, ops)
+    this.#heads = LANES.map((lane) => [lane, lanes[lane].next])
+    for (const op of this.#slices(lanes.readings.next - before)) ops.push(op)
+  }
+
+  /** The next slices of the snapshot, as of all records appended so far, and from where to replay once they are written. */
+  #slices(records: number): WriteOp[] {
+    const { keeper } = this.#parts
+    const ops = keeper.takeSlices(records).map(([name, value]): WriteOp => {
+      const key = namedKey('s', name)
+      return value ? { type: 'put', key, value: sealNote(value) } : { type: 'del', key }
+    })
+    const replayFrom = keeper.replayFrom(this.lanes.readings.next)
+    if (replayFrom !== this.#replayFrom) {
+      this.#replayFrom = replayFrom
+      ops.push({ type: 'put', key: REPLAY_KEY, value: encodeNote(replayFrom) })
+    }
+    return ops
+  }
+}
