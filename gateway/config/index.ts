@@ -1,6 +1,5 @@
 /** A gateway's configuration: one YAML file, `TIDEGATE_*` variables over it, defaults under it. */
-export { formatBytes, parseBytes, SIZE_FORM } from './bytes.ts'
-export { DURATION_FORM, formatDuration, parseDuration } from './duration.ts'
+export { DURATION_FORM, parseDuration } from './duration.ts'
 export { CONFIG_FILE_VARIABLE, type Environment, variableName } from './environment.ts'
 export { configExampleYaml } from './example.ts'
 export { configJsonSchema, type JsonSchema } from './json-schema.ts'

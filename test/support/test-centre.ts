@@ -21,6 +21,9 @@ import { encodePack } from '../../sync/forward/pack.ts'
 import type { OutgoingMessage } from '../../sync/link/index.ts'
 import { streamPlans } from '../../sync/provision/index.ts'
 
+/** Short, because tests let servers die while something is asked of them. */
+const REQUEST_TIMEOUT = 1_000
+
 /** Where a pack made by hand stands. */
 export interface PackPlace {
   site: string
@@ -57,7 +60,7 @@ export class TestCentre {
   private constructor(server: CentralServer, connection: NatsConnection, manager: JetStreamManager, dir: string) {
     this.server = server
     this.connection = connection
-    this.client = jetstream(connection, { timeout: 1_000 })
+    this.client = jetstream(connection, { timeout: REQUEST_TIMEOUT })
     this.manager = manager
     this.#dir = dir
   }
@@ -66,7 +69,12 @@ export class TestCentre {
     const dir = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
     const server = await startCentral({ dir, ...options })
     const connection = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 })
-    const centre = new TestCentre(server, connection, await jetstreamManager(connection), dir)
+    const centre = new TestCentre(
+      server,
+      connection,
+      await jetstreamManager(connection, { timeout: REQUEST_TIMEOUT }),
+      dir,
+    )
     if (streams) await centre.addStreams()
     return centre
   }

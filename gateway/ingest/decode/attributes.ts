@@ -110,17 +110,16 @@ function idExpected(id: unknown): string {
 /** The topic's labels win: what a topic says can be guarded by access rules, what a payload says cannot. */
 function checkLabels(labels: unknown, fromTopic: Labels | null, into: Attributes): DecodeProblem | null {
   if (!isObject(labels)) return problem('LABELS_INVALID', `labels: expected an object of texts, got ${show(labels)}`)
-  const merged: Record<string, string> = {}
-  for (const key of Object.keys(labels)) {
+  let count = 0
+  for (const key in labels) {
     const value = labels[key]
     const fault = nameFault(key) ?? (typeof value === 'string' ? textFault(value, MAX_NAME) : 'is not a text')
-    if (typeof value !== 'string' || fault !== null)
-      return problem('LABELS_INVALID', `labels: ${show(key)} with ${show(value)}: ${fault}`)
-    merged[key] = value
+    if (fault !== null) return problem('LABELS_INVALID', `labels: ${show(key)} with ${show(value)}: ${fault}`)
+    if (fromTopic === null || fromTopic[key] === undefined) count++
   }
-  if (fromTopic !== null) Object.assign(merged, fromTopic)
-  const count = Object.keys(merged).length
+  if (fromTopic !== null) count += Object.keys(fromTopic).length
   if (count > MAX_LABELS) return problem('LABELS_INVALID', `labels: ${count} with the topic's, more than ${MAX_LABELS}`)
-  if (count > 0) into.labels = merged
+  const checked = labels as Labels
+  if (count > 0) into.labels = fromTopic === null ? checked : { ...checked, ...fromTopic }
   return null
 }

@@ -463,6 +463,29 @@ describe('the consumer', () => {
     expect(values(second)).toEqual(range(5, 19))
   })
 
+  it('asks the stream what lies before a message only where the message does not say it', async () => {
+    const { site, ...options } = fresh()
+    let asked = 0
+    const spy = centre.connection.subscribe(`$JS.API.STREAM.MSG.GET.${STREAMS.readings}`)
+    const counting = (async () => {
+      for await (const { data } of spy) if (Buffer.from(data).includes('next_by_subj')) asked++
+    })()
+    for (let from = 0; from < 30; from += 10)
+      for (const gateway of ['a', 'b']) await centre.publishReadings({ site, gateway, from }, readings(from, from + 9))
+    const consumer = start({ ...options, site })
+    await until(() => consumer.records.length === 60)
+    await centre.connection.flush()
+    expect(asked).toBe(0)
+    const pack = await centre.pack({ site, gateway: 'a', from: 30 }, readingsSubject(site, 'a'), [])
+    await centre.client.publish(pack.subject, 'by hand')
+    await centre.publishReadings({ site, gateway: 'a', from: 30 }, readings(30, 30))
+    await until(() => consumer.records.length === 61)
+    await centre.connection.flush()
+    expect(asked).toBe(1)
+    await spy.drain()
+    await counting
+  })
+
   it('stops when the handler says that only a person can help', async () => {
     const { site, ...options } = fresh()
     await centre.publishReadings({ site, from: 0 }, readings(0, 3))
