@@ -1,4 +1,4 @@
 /** What a gateway tells about itself. */
 export { Counters } from './counters.ts'
-export { createLog, type Log, silentLog } from './log.ts'
+export { createLog, type Log } from './log.ts'
 export type { GatewayStatus } from './status.ts'

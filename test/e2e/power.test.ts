@@ -6,8 +6,8 @@ import { acknowledgedMore, bufferedAtLeast, ENTRY, expectNothingWrong, onSite } 
 
 describe('a gateway that dies', () => {
   it('loses and doubles nothing when it is killed again and again under load', { timeout: 120_000 }, async () => {
-    const random = seededRandom(Number(process.env['TIDEGATE_SEED'] ?? 7))
-    const kills = Number(process.env['TIDEGATE_KILLS'] ?? 8)
+    const random = seededRandom(Number(process.env['TEST_SEED'] ?? 7))
+    const kills = Number(process.env['TEST_KILLS'] ?? 8)
     await onSite({ devices: 40, rate: 40, trouble: 0.5, connections: 10 }, async (site) => {
       for (let kill = 0; kill < kills; kill++) {
         await acknowledgedMore(site, 200)

@@ -26,7 +26,7 @@ describe('a valid configuration', () => {
     const config = parse(MINIMAL)
     expect(config.site).toBe('plant-1')
     expect(config.mqtt.listeners).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 1883 }])
-    expect(config.ingest.topics).toEqual([{ template: 'sensors/{device}/{metric}' }])
+    expect(config.ingest.topics).toContainEqual({ template: 'sensors/{device}/{metric}' })
     expect(config.outbox).toMatchObject({ maxBytes: 10e9, maxAge: null, whenFull: 'reject' })
     expect(config.outbox.retainAcked).toEqual({ bytes: 256e6, age: 3_600_000 })
     expect(config.central).toMatchObject({ servers: ['nats://127.0.0.1:4222'], ackTimeout: 5000, maxBytes: null })

@@ -145,7 +145,7 @@ const silent: ForwardEvents = {
   troubled() {},
 }
 
-const SEEDS = Number(process.env['TIDEGATE_SEEDS'] ?? 40)
+const SEEDS = Number(process.env['TEST_SEEDS'] ?? 40)
 
 describe('forwarding under faults', () => {
   it.each(Array.from({ length: SEEDS }, (_, i) => i + 1))(
