@@ -38,7 +38,7 @@ export async function loadLane(store: KeyValueStore, lane: Lane, limits: BlockLi
   const noted = decodeNote<Head>(await store.get(headKey(lane)))
   const { last, damaged } = await newestBlocks(store, lane, upTo)
   const end = last ? last.first + last.count : upTo
-  const knownEnd = Math.max(end, noted?.next ?? 0, lastEnd(damaged) ?? 0)
+  const knownEnd = Math.max(end, noted?.next ?? 0, lastEnd(damaged, noted))
   const mend: WriteOp[] = damaged.flatMap(({ first, value }) => setAsideOps(lane, first, value))
   const fresh: Gap[] = []
   if (knownEnd > end) {
@@ -84,9 +84,10 @@ async function newestBlocks(
   return { last: null, damaged }
 }
 
-/** One past the records of the newest damaged block, as far as it can be told; null when there is none. */
-function lastEnd([newest]: readonly DamagedBlock[]): Offset | null {
-  if (!newest) return null
+/** One past the records of the newest damaged block, as far as it can be told; 0 when there is none. */
+function lastEnd([newest]: readonly DamagedBlock[], noted: Head | null): Offset {
+  if (!newest) return 0
+  if (noted && noted.next > newest.first) return noted.next
   return newest.first + (soundHeader(newest.first, newest.value)?.count ?? UNKNOWN_COUNT)
 }
 

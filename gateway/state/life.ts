@@ -65,7 +65,7 @@ export class Life {
     const newest = this.#newest
     if (time === undefined || newest === undefined) return true
     if (seq > newest[0] && time >= newest[1]) return true
-    return fit(newest, seq, time) && this.#begin.every((mark) => fit(mark, seq, time))
+    return agree(newest, seq, time) && this.#begin.every((mark) => agree(mark, seq, time))
   }
 
   /**
@@ -96,7 +96,7 @@ export class Life {
   }
 }
 
-function fit([seq, at]: Mark, number: number, time: Millis): boolean {
+function agree([seq, at]: Mark, number: number, time: Millis): boolean {
   if (number === seq) return time === at
   return number > seq ? time >= at - CLOCK_SLACK : time <= at + CLOCK_SLACK
 }

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import type { GatewayStatus } from '../../gateway/observe/index.ts'
 import { type Millis, OperatorError } from '../../sync/contract/index.ts'
 import { type Clock, systemClock } from '../../sync/runtime/index.ts'
+import { endWithThisProcess } from '../central/index.ts'
 
 export interface GatewayProcessOptions {
   /** Path of the compiled command line. */
@@ -35,7 +36,6 @@ export class GatewayProcess {
   constructor(options: GatewayProcessOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    process.once('exit', () => this.#child?.kill('SIGKILL'))
   }
 
   get pid(): number | null {
@@ -67,10 +67,14 @@ export class GatewayProcess {
     const child = spawn(process.execPath, [entry, 'run', '--config', config, '--json', '--every', `${every}ms`], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      // A process group of its own: Ctrl-C in the terminal is for whoever runs the site, who ends it in order.
+      detached: true,
     })
+    const letGo = child.pid === undefined ? () => undefined : endWithThisProcess(child.pid)
     this.#child = child
     this.#status = null
     this.#exited = once(child, 'exit').then(() => {
+      letGo()
       if (this.#child === child) this.#child = null
       this.#status = null
       this.#changed()

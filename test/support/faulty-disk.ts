@@ -17,6 +17,8 @@ export class FaultyDisk implements Disk {
   readonly unreadable = new Set<string>()
   /** Counts since the start. */
   readonly counts = { opened: 0, repaired: 0, entriesRead: 0, bytesRead: 0, keysRead: 0, writes: 0 }
+  /** The store that was opened last. */
+  newest: KeyValueStore | null = null
   /** Writes wait for this, if it is set. */
   gate: Promise<void> | null = null
 
@@ -27,7 +29,9 @@ export class FaultyDisk implements Disk {
   async openStore(path: string, options: StoreOptions): Promise<KeyValueStore> {
     if (this.failOpen) throw this.failOpen
     this.counts.opened++
-    return new FaultyStore(this, await this.#disk.openStore(path, options))
+    const store = new FaultyStore(this, await this.#disk.openStore(path, options))
+    this.newest = store
+    return store
   }
 
   async repairStore(path: string): Promise<void> {

@@ -7,6 +7,7 @@ import { configSchema } from './config-schema.ts'
 import { demo } from './demo.ts'
 import { run } from './run.ts'
 import { simulate } from './simulate.ts'
+import { tail } from './tail.ts'
 import { verify } from './verify.ts'
 
 /** All commands, in the order in which the help lists them. */
@@ -15,6 +16,7 @@ export const COMMANDS: readonly Command[] = [
   demo,
   simulate,
   verify,
+  tail,
   centralApply,
   configCheck,
   configExample,

@@ -115,7 +115,7 @@ function checkLabels(labels: unknown, fromTopic: Labels | null, into: Attributes
     const value = labels[key]
     const fault = nameFault(key) ?? (typeof value === 'string' ? textFault(value, MAX_NAME) : 'is not a text')
     if (fault !== null) return problem('LABELS_INVALID', `labels: ${show(key)} with ${show(value)}: ${fault}`)
-    if (fromTopic === null || fromTopic[key] === undefined) count++
+    if (fromTopic === null || !Object.hasOwn(fromTopic, key)) count++
   }
   if (fromTopic !== null) count += Object.keys(fromTopic).length
   if (count > MAX_LABELS) return problem('LABELS_INVALID', `labels: ${count} with the topic's, more than ${MAX_LABELS}`)

@@ -1,0 +1,108 @@
+import { escapeToken, LANES, type Lane, UsageError } from '../../../sync/contract/index.ts'
+import type { NatsSettings } from '../../../sync/link/index.ts'
+import type { Environment } from '../../config/index.ts'
+import { natsSettings } from '../../settings.ts'
+import { defineCommand, EXIT } from '../command.ts'
+import { configOption, readConfig } from '../config-file.ts'
+import { choice, duration, flag, integer, text, type Values } from '../option.ts'
+import { follow } from '../tail/feed.ts'
+import { Inspector } from '../tail/inspect.ts'
+import { jsonPrinter, type Printer, tablePrinter } from '../tail/printer.ts'
+import type { Row } from '../tail/rows.ts'
+
+const OPTIONS = {
+  config: configOption,
+  server: text('URL', 'Look at this server instead of the one in the configuration: nats://[user:password@]host:port'),
+  stream: choice('STREAM', 'What to show', ['readings', 'events', 'deadletters', 'all'], 'readings'),
+  site: text('SITE', 'Only this site.'),
+  gateway: text('GATEWAY', 'Only this gateway.'),
+  device: text('DEVICE', 'Only this device.'),
+  metric: text('METRIC', 'Only this metric (of an event: this rule).'),
+  since: duration('Begin with what was stored this long ago; otherwise with what comes from now on.'),
+  limit: integer('End after this many records.', 1),
+  json: flag('One JSON object a record; what is not a record goes to standard error.'),
+}
+
+export const tail = defineCommand({
+  name: 'tail',
+  summary: 'Show what arrives in the central stream, live.',
+  usage:
+    '[--config FILE | --server URL] [--stream STREAM] [--site SITE] [--gateway GATEWAY] [--device DEVICE] [--metric METRIC] [--since DURATION] [--limit N] [--json]',
+  description:
+    'Looks on without acknowledging anything, so it disturbs nobody. Holes, repeats and new numberings of a gateway are marked with ---. A lost connection is dialled again, and nothing is left out.',
+  options: OPTIONS,
+  examples: [
+    { command: 'tidegate tail --config plant.yaml', effect: 'shows readings as they arrive' },
+    { command: 'tidegate tail --server nats://127.0.0.1:4222 --stream all --since 1h', effect: 'the last hour of everything' },
+    { command: 'tidegate tail --device press-4 --metric oil_temperature --json | jq .value', effect: 'one series, for a program' },
+  ],
+  async run({ stdout, stderr, env, clock, signal, isTTY }, { options }) {
+    const { json, site, gateway, stream, since, limit = Number.POSITIVE_INFINITY } = options
+    const settings = await centreOf(options, env)
+    const printer = json ? jsonPrinter(stdout, stderr) : tablePrinter(stdout, isTTY && !env['NO_COLOR'])
+    const enough = new AbortController()
+    const ended = AbortSignal.any([signal, enough.signal])
+    let shown = 0
+    const counting: Printer = {
+      mark: printer.mark,
+      row(row) {
+        printer.row(row)
+        if (++shown >= limit) enough.abort()
+      },
+    }
+    const inspector = new Inspector(counting, wanted(options))
+    const alive = setInterval(() => {}, 60_000)
+    try {
+      await follow({
+        settings,
+        sources: LANES.filter((lane) => stream === 'all' || stream === lane).map((lane) => ({
+          lane,
+          subject: subjectOf(lane, site, gateway),
+        })),
+        since: since === undefined ? null : clock.now() - since,
+        signal: ended,
+        clock,
+        onMessage: (lane, message) => inspector.show(lane, message, () => !ended.aborted),
+        onInterruption: ({ kind, text }) => printer.mark(kind, text),
+      })
+    } finally {
+      clearInterval(alive)
+    }
+    return EXIT.ok
+  },
+})
+
+type TailOptions = Values<typeof OPTIONS>
+
+function wanted({ device, metric, gateway }: Pick<TailOptions, 'device' | 'metric' | 'gateway'>): (row: Row) => boolean {
+  return (row) =>
+    (device === undefined || row.device === device) &&
+    (metric === undefined || row.metric === metric) &&
+    // The subject of an event does not say which gateway decided it.
+    (gateway === undefined || row.full['gateway'] === gateway)
+}
+
+function subjectOf(lane: Lane, site: string | undefined, gateway: string | undefined): string {
+  const of = site === undefined ? '*' : escapeToken(site)
+  const by = gateway === undefined ? '*' : escapeToken(gateway)
+  return lane === 'events' ? `events.${of}.*.*` : `${lane}.${of}.${by}`
+}
+
+async function centreOf({ config, server }: Pick<TailOptions, 'config' | 'server'>, env: Environment): Promise<NatsSettings> {
+  const name = 'tidegate tail'
+  if (server === undefined) return await natsSettings((await readConfig(config, env)).central, name)
+  if (config !== undefined) throw new UsageError('OPTION_INVALID', '--config and --server exclude each other')
+  const url = URL.canParse(server) ? new URL(server) : null
+  if (url === null || !['nats:', 'tls:'].includes(url.protocol) || url.hostname === '')
+    throw new UsageError('OPTION_INVALID', `--server: expected nats://host:port or tls://host:port, got '${server}'`)
+  const settings: NatsSettings = {
+    servers: [url.host],
+    name,
+    dialTimeout: 2_000,
+    pingInterval: 10_000,
+  }
+  if (url.username !== '') settings.user = decodeURIComponent(url.username)
+  if (url.password !== '') settings.password = decodeURIComponent(url.password)
+  if (url.protocol === 'tls:') settings.tls = {}
+  return settings
+}
