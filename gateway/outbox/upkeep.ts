@@ -40,6 +40,9 @@ const COMPACT_AFTER: Bytes = 64 * 1024 * 1024
 /** The acknowledged tail gives way when the outbox is fuller than this share of its bound. */
 const LEAN_FROM = 0.9
 
+/** An eviction ends at this share of the bound. */
+const EVICT_TO = 0.97
+
 /** Bytes of all blocks, forwarded or not. */
 export function storedBytes(lanes: Lanes): Bytes {
   return Object.values(lanes).reduce((sum, lane) => sum + laneBytes(lane.extent(0)), 0)
@@ -60,8 +63,9 @@ export class Upkeep {
   async run(host: UpkeepHost, now: Millis, pressure: boolean): Promise<void> {
     const { maxBytes, maxAge, retainAcked, whenFull } = this.#settings
     const excess = storedBytes(host.lanes) - maxBytes * LEAN_FROM
-    // What replay needs can be neither trimmed nor given up; with nothing accepted, no commit would move that on.
-    if (pressure || excess > 0) await host.snapshotSome()
+    // What replay needs can be neither trimmed nor given up; at a trickle, or when full, commits hardly move that on.
+    if (pressure || excess > 0 || this.#replayHoldsUp(host, now)) await host.snapshotSome()
+    const heldBefore = storedBytes(host.lanes)
     let need = pressure ? Number.POSITIVE_INFINITY : Math.max(0, excess)
     for (const lane of Object.values(host.lanes)) {
       const spare = trimmableBytes(lane.extent(replayFrom(host, lane)))
@@ -70,6 +74,20 @@ export class Upkeep {
     }
     if (maxAge !== Number.POSITIVE_INFINITY) await this.#expire(host, now)
     if (whenFull === 'evict') await this.#evict(host, pressure)
+    // LevelDB deletes files at the end of a compaction, except those that a reader had open then. Without another one they
+    // would stay, and the disk full, for ever.
+    if (pressure && storedBytes(host.lanes) >= heldBefore)
+      for (const lane of Object.values(host.lanes)) await host.store.compact(offsetRange('b', lane.lane, 0, lane.tail))
+  }
+
+  /** Whether replay needs what would otherwise be trimmed, or is too old. */
+  #replayHoldsUp(host: UpkeepHost, now: Millis): boolean {
+    const { retainAcked, maxAge } = this.#settings
+    const plans = [Number.MAX_SAFE_INTEGER, host.replayFrom].map((from) => {
+      const extent = host.lanes.readings.extent(from)
+      return { trim: planTrim(extent, retainAcked, now), expire: planExpiry(extent, maxAge, now)?.to }
+    })
+    return plans[0]?.trim !== plans[1]?.trim || plans[0]?.expire !== plans[1]?.expire
   }
 
   /** @returns bytes that became free */
@@ -101,7 +119,10 @@ export class Upkeep {
   }
 
   async #evict(host: UpkeepHost, pressure: boolean): Promise<void> {
-    for (let once = pressure; once || storedBytes(host.lanes) > this.#settings.maxBytes; once = false) {
+    const { maxBytes } = this.#settings
+    // Down to a little below the bound, or the next record would be beyond it again.
+    const target = storedBytes(host.lanes) > maxBytes ? maxBytes * EVICT_TO : Number.POSITIVE_INFINITY
+    for (let once = pressure; once || storedBytes(host.lanes) > target; once = false) {
       // Events are never given up; of the others, the lane that holds more pays first.
       const { readings, deadletters } = host.lanes
       const both = deadletters.pendingBytes > readings.pendingBytes ? [deadletters, readings] : [readings, deadletters]

@@ -57,7 +57,7 @@ export interface NatsCentralOptions {
 
 /** The central streams behind a NATS connection, which stays the caller's. */
 export function natsCentral(connection: NatsConnection, options: NatsCentralOptions = {}): Central {
-  const { clock = systemClock, stallAfter = 15_000, readAhead = 32 * 1024 * 1024 } = options
+  const { clock = systemClock, stallAfter = 5_000, readAhead = 32 * 1024 * 1024 } = options
   const state = async (stream: string): Promise<CentralStreamState | null> => {
     try {
       const manager = await jetstreamManager(connection, { checkAPI: false })
@@ -69,47 +69,72 @@ export function natsCentral(connection: NatsConnection, options: NatsCentralOpti
       throw error
     }
   }
+  /** One consumer's worth: up to what the stream held when it began, or until nothing more comes. */
+  async function* readOnce(
+    stream: string,
+    from: StreamSequence,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<CentralMessage> {
+    const now = await state(stream)
+    if (now === null || now.messages === 0 || now.lastSequence < from) return
+    const ordered: Partial<OrderedConsumerOptions> = {
+      opt_start_seq: Math.max(from, now.firstSequence),
+      // Nanoseconds. The consumer is left for the server to drop: asking it to would hang on a dead connection.
+      inactive_threshold: 30e9,
+    }
+    const consumer = await jetstream(connection).consumers.get(stream, ordered)
+    const average = now.bytes / now.messages
+    const messages = await consumer.consume({
+      max_messages: Math.round(Math.min(5_000, Math.max(1, readAhead / average))),
+    })
+    const iterator = messages[Symbol.asyncIterator]()
+    try {
+      for (let breath = clock.monotonic(); ; ) {
+        if (clock.monotonic() - breath > BREATHE_EVERY) {
+          await breathe()
+          breath = clock.monotonic()
+        }
+        const next = await orStalled(iterator.next(), stream, stallAfter, clock, signal)
+        if (next.done === true) return
+        const message = next.value
+        yield {
+          subject: message.subject,
+          sequence: message.seq,
+          header: (name) => message.headers?.get(name) ?? '',
+          body: message.data,
+        }
+        if (message.info.pending === 0 || message.seq >= now.lastSequence) return
+      }
+    } finally {
+      // stop() alone only asks the iterator to end, and close() waits for it: somebody has to run it.
+      messages.stop()
+      await iterator.return?.()
+    }
+  }
   return {
     state,
     async *read(stream, from, signal) {
-      const now = await state(stream)
-      if (now === null || now.messages === 0 || now.lastSequence < from) return
-      const ordered: Partial<OrderedConsumerOptions> = {
-        opt_start_seq: Math.max(from, now.firstSequence),
-        // Nanoseconds. The consumer is left for the server to drop: asking it to would hang on a dead connection.
-        inactive_threshold: 30e9,
-      }
-      const consumer = await jetstream(connection).consumers.get(stream, ordered)
-      const average = now.bytes / now.messages
-      const messages = await consumer.consume({
-        max_messages: Math.round(Math.min(5_000, Math.max(1, readAhead / average))),
-      })
-      const iterator = messages[Symbol.asyncIterator]()
-      try {
-        for (let breath = clock.monotonic(); ; ) {
-          if (clock.monotonic() - breath > BREATHE_EVERY) {
-            await breathe()
-            breath = clock.monotonic()
+      let next = from
+      let stalled: RetryableError | undefined
+      for (let attempt = 1; ; attempt++) {
+        try {
+          for await (const message of readOnce(stream, next, signal)) {
+            next = message.sequence + 1
+            yield message
           }
-          const next = await orStalled(iterator.next(), stream, stallAfter, clock, signal)
-          if (next.done === true) return
-          const message = next.value
-          yield {
-            subject: message.subject,
-            sequence: message.seq,
-            header: (name) => message.headers?.get(name) ?? '',
-            body: message.data,
-          }
-          if (message.info.pending === 0 || message.seq >= now.lastSequence) return
+          return
+        } catch (error) {
+          // A consumer whose server has just changed may stay silent; another one goes on where it stopped.
+          if (!(error instanceof RetryableError)) throw stalled ?? error
+          stalled = error
+          if (attempt >= ATTEMPTS) throw error
         }
-      } finally {
-        // stop() alone only asks the iterator to end, and close() waits for it: somebody has to run it.
-        messages.stop()
-        await iterator.return?.()
       }
     },
   }
 }
+
+const ATTEMPTS = 4
 
 /** A promise that a lost connection or an empty stream cannot keep open for ever. */
 function orStalled<T>(
