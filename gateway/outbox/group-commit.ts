@@ -33,6 +33,8 @@ export class GroupCommit {
   readonly #now: () => Millis
   #waiting: DurableCallback[] = []
   #extra: WriteOp[] = []
+  /** Something was gathered since the last cut. */
+  #wanted = false
   #refusal: StopAcceptingError | null = null
   /** Resolves when no write is in flight. */
   #quiet: Promise<void> = Promise.resolve()
@@ -56,8 +58,9 @@ export class GroupCommit {
     this.schedule()
   }
 
-  /** Makes sure that a commit, or its refusal, is coming. */
+  /** Makes sure that a commit of everything gathered so far, or its refusal, is coming. */
   schedule(): void {
+    this.#wanted = true
     if (this.#state === 'writing' || this.#state === 'scheduled') return
     if (this.#state === 'idle') this.#state = 'scheduled'
     // A turn later, everything that the sockets had to say in this turn is gathered.
@@ -81,7 +84,8 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     this.#state = 'writing'
-    while (this.#state === 'writing' && (this.#waiting.length > 0 || this.#extra.length > 0)) {
+    while (this.#state === 'writing' && this.#wanted) {
+      this.#wanted = false
       const callbacks = this.#waiting
       const ops = this.#extra
       this.#waiting = []

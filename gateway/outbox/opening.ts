@@ -118,6 +118,11 @@ export class Opening {
     return this.#replayFrom
   }
 
+  append(lane: Lane, line: string): Offset {
+    this.#commit.schedule()
+    return this.lanes[lane].append(line)
+  }
+
   /** Adds writes to the next commit. */
   attach(ops: readonly WriteOp[]): void {
     this.#commit.attach(ops)

@@ -70,7 +70,7 @@ export interface OutboxParts extends OpeningParts {
 
 const UPKEEP_EVERY: Millis = 1000
 const REOPEN_DELAY: Millis = 500
-/** A full outbox accepts again once it is this much below its bound. */
+/** An outbox that rejects, once full, accepts again only this much below its bound. */
 const HYSTERESIS = 0.97
 /** So far beyond the bound nothing is accepted, although upkeep is about to give something up. */
 const EVICTION_MARGIN = 1.1
@@ -120,8 +120,8 @@ export class Outbox {
    * @throws OperatorError see `openIdentified`
    */
   static async open(parts: OutboxParts): Promise<Outbox> {
-    const space = new Space(parts.disk, parts.dir, parts.settings)
     await parts.disk.makeFolder(parts.dir)
+    const space = await Space.around(parts.disk, parts.dir, parts.settings)
     const opening = await openWithRoom(parts, space)
     const outbox = new Outbox(parts, space, opening)
     await outbox.#take(opening)
@@ -149,7 +149,7 @@ export class Outbox {
   /** Puts one record (an NDJSON line without newline) behind the lane's others; durable when `whenDurable` says so. */
   append(lane: Lane, line: string): Offset {
     if (this.#state !== 'open' || this.#closing.signal.aborted) throw this.refusal()
-    return this.#opening.lanes[lane].append(line)
+    return this.#opening.append(lane, line)
   }
 
   /** Stores (or, with null, deletes) something of another part in the same commit as the records appended so far. */
@@ -228,7 +228,9 @@ export class Outbox {
     }
     this.#state = 'open'
     for (const [lane, gap] of opening.damaged) this.#parts.events.damaged(lane, gap)
-    this.#scheduleRound()
+    // With little room, the sooner something is trimmed the better.
+    if (this.#full) this.#startRound()
+    else this.#scheduleRound()
   }
 
   #readerHost(lane: Lane): ConstructorParameters<typeof LaneReader>[1] {
@@ -293,11 +295,11 @@ export class Outbox {
 
   /** Decides whether the outbox is full. */
   async #judge(): Promise<void> {
-    const { maxBytes } = this.#parts.settings
+    const { maxBytes, whenFull } = this.#parts.settings
     const short = await this.#space.isShort()
     const { lanes } = this.#opening
     this.#measured = { stored: storedBytes(lanes), written: writtenBytes(lanes) }
-    const bound = maxBytes * (this.#full === 'bound' ? HYSTERESIS : 1)
+    const bound = maxBytes * (this.#full === 'bound' && whenFull === 'reject' ? HYSTERESIS : 1)
     this.#setFull(short ? 'disk' : this.#measured.stored > bound ? 'bound' : null)
   }
 
@@ -358,7 +360,7 @@ const isStoreDamage = (error: unknown): boolean => error instanceof OperatorErro
 
 /** Opening takes some space of its own; when the disk is full, the reserve gives it. */
 async function openWithRoom(parts: OutboxParts, space: Space): Promise<Opening> {
-  if (await space.isShort()) await space.giveUpReserve()
+  await space.makeRoom()
   try {
     return await Opening.open(parts)
   } catch (error) {

@@ -64,6 +64,8 @@ export interface Disk {
   makeFolder(path: string): Promise<void>
   /** Bytes that an ordinary process may still write below `path`. */
   freeBytes(path: string): Promise<Bytes>
+  /** Size of the file; null when there is none. */
+  sizeOf(path: string): Promise<Bytes | null>
   /** Makes the file `bytes` long, with real blocks behind it (not a hole). */
   reserve(path: string, bytes: Bytes): Promise<void>
   /** Deletes the file if it is there; returns whether it was. */

@@ -46,12 +46,16 @@ export const levelDisk: Disk = {
     return facts.bavail * facts.bsize
   },
 
-  async reserve(path, bytes) {
-    const present = await stat(path).catch((error: unknown) => {
+  async sizeOf(path) {
+    try {
+      return (await stat(path)).size
+    } catch (error) {
       if (errorCode(error) === 'ENOENT') return null
       throw error
-    })
-    if (present?.size === bytes) return
+    }
+  },
+
+  async reserve(path, bytes) {
     const file = await open(path, 'w')
     try {
       const chunk = Buffer.alloc(Math.min(bytes, CHUNK_BYTES), 0x5a)

@@ -1,13 +1,13 @@
 import { OperatorError } from '../../sync/contract/index.ts'
 import type { Disk, KeyRange, KeyValueStore, StoreOptions, WriteOp } from './disk.ts'
-
-type Table = Map<string, Buffer>
+import { OrderedTable } from './ordered-table.ts'
 
 interface Volume {
-  /** What a power cut leaves. */
-  durable: Table
-  /** What a reader sees: durable, and the writes that were not synced yet. */
-  visible: Table
+  /** What a reader sees. */
+  table: OrderedTable
+  /** What was there, of entries whose changes were not synced yet: a power cut brings it back. */
+  unsynced: Map<string, Buffer | undefined>
+  bytes: number
 }
 
 /**
@@ -27,7 +27,7 @@ export class MemoryDisk implements Disk {
     let volume = this.#volumes.get(path)
     if (!volume) {
       if (!options.create) throw missing(path)
-      volume = { durable: new Map(), visible: new Map() }
+      volume = { table: new OrderedTable(), unsynced: new Map(), bytes: 0 }
       this.#volumes.set(path, volume)
     }
     const store = new MemoryStore(
@@ -59,8 +59,11 @@ export class MemoryDisk implements Disk {
     return Math.max(0, this.capacity - this.#used())
   }
 
+  async sizeOf(path: string): Promise<number | null> {
+    return this.#reserved.get(path) ?? this.#files.get(path)?.length ?? null
+  }
+
   async reserve(path: string, bytes: number): Promise<void> {
-    if (this.#reserved.get(path) === bytes) return
     if (this.#used() + bytes > this.capacity) throw noSpace()
     this.#reserved.set(path, bytes)
   }
@@ -73,7 +76,10 @@ export class MemoryDisk implements Disk {
   powerCut(): void {
     for (const store of this.#open.values()) store.die()
     this.#open.clear()
-    for (const volume of this.#volumes.values()) volume.visible = new Map(volume.durable)
+    for (const volume of this.#volumes.values()) {
+      for (const [key, value] of volume.unsynced) change(volume, key, value)
+      volume.unsynced.clear()
+    }
   }
 
   /** Deletes a store as a broken disk would: the marker file beside it stays. */
@@ -84,19 +90,17 @@ export class MemoryDisk implements Disk {
   /** Flips one bit of a stored value. */
   damage(path: string, key: Buffer, byte: number): void {
     const volume = this.#volumes.get(path)
-    const value = volume?.durable.get(key.toString('latin1'))
+    const value = volume?.table.get(key.toString('latin1'))
     if (!volume || !value) throw new Error(`nothing stored under ${key.toString('hex')}`)
     const broken = Buffer.from(value)
     broken.writeUInt8(broken.readUInt8(byte) ^ 1, byte)
-    volume.durable.set(key.toString('latin1'), broken)
-    volume.visible.set(key.toString('latin1'), broken)
+    change(volume, key.toString('latin1'), broken)
   }
 
   /** Takes one entry away, as a damaged table does. */
   lose(path: string, key: Buffer): void {
     const volume = this.#volumes.get(path)
-    volume?.durable.delete(key.toString('latin1'))
-    volume?.visible.delete(key.toString('latin1'))
+    if (volume) change(volume, key.toString('latin1'), undefined)
   }
 
   #assertNotOpen(path: string): void {
@@ -106,7 +110,7 @@ export class MemoryDisk implements Disk {
   #used(): number {
     let bytes = 0
     for (const size of this.#reserved.values()) bytes += size
-    for (const volume of this.#volumes.values()) for (const value of volume.visible.values()) bytes += value.length
+    for (const volume of this.#volumes.values()) bytes += volume.bytes
     return bytes
   }
 
@@ -137,7 +141,7 @@ class MemoryStore implements KeyValueStore {
 
   async get(key: Buffer): Promise<Buffer | undefined> {
     this.#assertAlive()
-    return this.#volume.visible.get(key.toString('latin1'))
+    return this.#volume.table.get(key.toString('latin1'))
   }
 
   async write(ops: readonly WriteOp[], options: { sync: boolean }): Promise<void> {
@@ -146,13 +150,9 @@ class MemoryStore implements KeyValueStore {
     // A write takes time, as on a real disk, and dies with the process: before it is there, or after, unanswered.
     await turn()
     this.#assertAlive()
-    const { visible } = this.#volume
-    for (const op of ops) {
-      const key = op.key.toString('latin1')
-      if (op.type === 'put') visible.set(key, Buffer.from(op.value))
-      else visible.delete(key)
-    }
-    if (options.sync) this.#volume.durable = new Map(visible)
+    for (const op of ops)
+      changeUnsynced(this.#volume, op.key.toString('latin1'), op.type === 'put' ? Buffer.from(op.value) : undefined)
+    if (options.sync) this.#volume.unsynced.clear()
     await turn()
     this.#assertAlive()
   }
@@ -162,11 +162,11 @@ class MemoryStore implements KeyValueStore {
     options: { reverse?: boolean } = {},
   ): AsyncIterable<readonly [key: Buffer, value: Buffer]> {
     this.#assertAlive()
-    const snapshot = new Map(this.#volume.visible)
-    for (const key of this.#sortedKeys(snapshot, range, options.reverse ?? false)) {
+    const { table } = this.#volume
+    const [from, to] = [range.gte.toString('latin1'), range.lt.toString('latin1')]
+    for (const [key, value] of table.entries(from, to, options.reverse ?? false)) {
       this.#assertAlive()
-      const value = snapshot.get(key)
-      if (value) yield [Buffer.from(key, 'latin1'), value]
+      yield [Buffer.from(key, 'latin1'), value]
     }
   }
 
@@ -176,7 +176,9 @@ class MemoryStore implements KeyValueStore {
 
   async clear(range: KeyRange): Promise<void> {
     this.#assertAlive()
-    for (const key of this.#sortedKeys(this.#volume.visible, range, false)) this.#volume.visible.delete(key)
+    const { table } = this.#volume
+    for (const key of table.keys(range.gte.toString('latin1'), range.lt.toString('latin1')))
+      changeUnsynced(this.#volume, key, undefined)
   }
 
   async compact(): Promise<void> {
@@ -197,11 +199,14 @@ class MemoryStore implements KeyValueStore {
   #assertAlive(): void {
     if (!this.#alive) throw new Error('the store is closed')
   }
+}
 
-  #sortedKeys(table: Table, range: KeyRange, reverse: boolean): string[] {
-    const from = range.gte.toString('latin1')
-    const to = range.lt.toString('latin1')
-    const keys = [...table.keys()].filter((key) => key >= from && key < to).sort()
-    return reverse ? keys.reverse() : keys
-  }
+function change(volume: Volume, key: string, value: Buffer | undefined): void {
+  volume.bytes += (value?.length ?? 0) - (volume.table.get(key)?.length ?? 0)
+  volume.table.set(key, value)
+}
+
+function changeUnsynced(volume: Volume, key: string, value: Buffer | undefined): void {
+  if (!volume.unsynced.has(key)) volume.unsynced.set(key, volume.table.get(key))
+  change(volume, key, value)
 }

@@ -123,6 +123,9 @@ async function serve<L extends Lane>(
 ): Promise<void> {
   const client = jetstream(connection, { timeout: REQUEST_TIMEOUT })
   const manager = await jetstreamManager(connection, { timeout: REQUEST_TIMEOUT, checkAPI: false })
+  const link = new LinkWatch(connection, (state) => {
+    if (!tools.signal.aborted) report({ kind: 'link', state })
+  })
   const missed = new Missed(nextOnLeader(manager, plan.stream))
   const maxPayload = (): Bytes => connection.info?.max_payload ?? 1024 * 1024
   const delivery = new Delivery<L>({
@@ -138,9 +141,7 @@ async function serve<L extends Lane>(
   const subscription = new Subscription({
     client,
     manager,
-    link: new LinkWatch(connection, (state) => {
-      if (!tools.signal.aborted) report({ kind: 'link', state })
-    }),
+    link,
     plan,
     window: options.maxBytes ?? 8 * 1024 * 1024,
     concurrency: options.concurrency ?? 1,
@@ -153,7 +154,11 @@ async function serve<L extends Lane>(
     random: tools.random,
     report,
   })
-  await subscription.run()
+  try {
+    await subscription.run()
+  } finally {
+    link.end()
+  }
 }
 
 function warn(report: Report): void {

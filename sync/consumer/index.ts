@@ -11,7 +11,7 @@ export {
 export type { Handler } from './delivery.ts'
 export type { Start } from './durable.ts'
 export { checkPosition, type Finding, type Position, type Verdict } from './position-check.ts'
-export { memoryPositions, type PositionStore } from './positions.ts'
+export { type KeyValueBucket, kvPositions, memoryPositions, type PositionStore } from './positions.ts'
 export {
   type ConsumedEvent,
   type ConsumedReading,

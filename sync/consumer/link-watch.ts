@@ -6,11 +6,13 @@ export class LinkWatch {
   readonly #connection: NatsConnection
   readonly #changed: (state: 'up' | 'down') => void
   #up = true
-  #listeners = new Set<() => void>()
+  readonly #listeners = new Set<() => void>()
+  readonly #statuses: AsyncIterable<{ type: string }>
 
   constructor(connection: NatsConnection, changed: (state: 'up' | 'down') => void) {
     this.#connection = connection
     this.#changed = changed
+    this.#statuses = connection.status()
     void this.#follow()
   }
 
@@ -49,8 +51,14 @@ export class LinkWatch {
       throw new RetryableError('CONSUMER_CONNECTION_CLOSED', 'the connection was closed while the consumer was running')
   }
 
+  /** Looks no more: the connection may live on without us. */
+  end(): void {
+    const statuses = this.#statuses
+    if ('stop' in statuses && typeof statuses.stop === 'function') statuses.stop()
+  }
+
   async #follow(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
+    for await (const { type } of this.#statuses) {
       if (type === 'disconnect' || type === 'staleConnection') this.#set(false)
       else if (type === 'reconnect') this.#set(true)
     }

@@ -1,4 +1,4 @@
-import type { Offset } from '../contract/index.ts'
+import { type Offset, OperatorError } from '../contract/index.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 /**
@@ -28,3 +28,37 @@ export function memoryPositions(maxOrigins = 100_000): PositionStore {
     save: (origin, offset) => positions.set(origin, offset),
   }
 }
+
+/** What is needed of a NATS key-value bucket: one of `@nats-io/kv` is one. */
+export interface KeyValueBucket {
+  get(key: string): Promise<{ string(): string; operation: string } | null>
+  put(key: string, value: string): Promise<unknown>
+}
+
+/**
+ * Positions in a key-value bucket of the centre, for consumers that move from machine to machine. Each save is a round trip:
+ * set `saveEvery`, and after a crash at most so many records are handed out again.
+ */
+export function kvPositions(bucket: KeyValueBucket): PositionStore {
+  return {
+    async load(origin) {
+      const entry = await bucket.get(bucketKey(origin))
+      if (entry === null || entry.operation !== 'PUT') return null
+      const offset = Number(entry.string())
+      if (Number.isSafeInteger(offset)) return offset
+      throw new OperatorError(
+        'POSITION_INVALID',
+        `the position of '${origin}' should be a number, it is '${entry.string()}'; repair or delete it`,
+      )
+    },
+    async save(origin, offset) {
+      await bucket.put(bucketKey(origin), String(offset))
+    },
+  }
+}
+
+/** An origin as a key (ADR-8: letters, digits, `-/=._`); what else it holds becomes `=XX` as in subjects. */
+const bucketKey = (origin: string): string =>
+  origin.replace(/[^-/=.\w]/gu, (char) =>
+    [...Buffer.from(char)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )

@@ -67,9 +67,8 @@ export interface RecordContext {
 export const decodeRecord: { readonly [L in Lane]: (line: string, batch: Batch) => RecordOf[L] } = {
   readings(line) {
     const reading = decodeLine(line)
-    return reading.time === undefined
-      ? { ...reading, time: reading.received, timeSource: 'gateway' }
-      : { ...reading, time: reading.time, timeSource: 'device' }
+    const timeSource = reading.time === undefined ? 'gateway' : 'device'
+    return Object.assign(reading, { time: reading.time ?? reading.received, timeSource } as const)
   },
   events(line, { source }) {
     return { ...decodeEvent(line), source: source ?? '' }

@@ -77,6 +77,7 @@ export class Subscription {
   async run(): Promise<void> {
     const { link, clock, random, signal, report, fail, plan } = this.#parts
     const over = new AbortController()
+    signal.addEventListener('abort', () => this.#released(), { once: true })
     const working = this.#keepWorking(over.signal)
     const backoff = new Backoff(RETRY, random)
     while (!signal.aborted) {
@@ -98,7 +99,6 @@ export class Subscription {
         }
       }
     }
-    this.#released()
     await this.#queues.idle()
     over.abort()
     await working
@@ -123,7 +123,6 @@ export class Subscription {
     while (this.#heldBytes > Math.max(0, window - this.#pullBytes) && !signal.aborted)
       await new Promise<void>((resolve) => {
         this.#released = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
       })
   }
 

@@ -72,11 +72,12 @@ export async function connectNats(
   reconnect: ReconnectSettings | null = null,
 ): Promise<NatsConnection> {
   const dialing = connect(connectionOptions(settings, reconnect))
+  let abandon = (): void => {}
   const abandoned = new Promise<never>((_, reject) => {
-    const abandon = (): void => reject(new RetryableError('LINK_DIAL_ABANDONED', 'dialling was given up'))
-    if (signal.aborted) abandon()
-    else signal.addEventListener('abort', abandon, { once: true })
+    abandon = () => reject(new RetryableError('LINK_DIAL_ABANDONED', 'dialling was given up'))
   })
+  if (signal.aborted) abandon()
+  else signal.addEventListener('abort', abandon)
   try {
     return await Promise.race([dialing, abandoned])
   } catch (error) {
@@ -91,6 +92,8 @@ export async function connectNats(
       `cannot connect to ${settings.servers.join(', ')}: ${describeError(error)}`,
       { cause: error },
     )
+  } finally {
+    signal.removeEventListener('abort', abandon)
   }
 }
 

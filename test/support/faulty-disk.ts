@@ -13,6 +13,8 @@ export class FaultyDisk implements Disk {
   failFree: Error | null = null
   /** Thrown when the reserve is to be made. */
   failReserve: Error | null = null
+  /** Thrown instead of deleting a range. */
+  failClear: Error | null = null
   /** Keys (hexadecimal) that cannot be read for the time being: left out, and an error at the end of the range. */
   readonly unreadable = new Set<string>()
   /** Counts since the start. */
@@ -54,6 +56,10 @@ export class FaultyDisk implements Disk {
   async freeBytes(path: string): Promise<number> {
     if (this.failFree) throw this.failFree
     return this.#disk.freeBytes(path)
+  }
+
+  sizeOf(path: string): Promise<number | null> {
+    return this.#disk.sizeOf(path)
   }
 
   async reserve(path: string, bytes: number): Promise<void> {
@@ -121,7 +127,8 @@ class FaultyStore implements KeyValueStore {
     if (skipped) throw new Error('EMFILE: too many open files')
   }
 
-  clear(range: KeyRange): Promise<void> {
+  async clear(range: KeyRange): Promise<void> {
+    if (this.#faults.failClear) throw this.#faults.failClear
     return this.#store.clear(range)
   }
 

@@ -33,8 +33,14 @@ export const tail = defineCommand({
   options: OPTIONS,
   examples: [
     { command: 'tidegate tail --config plant.yaml', effect: 'shows readings as they arrive' },
-    { command: 'tidegate tail --server nats://127.0.0.1:4222 --stream all --since 1h', effect: 'the last hour of everything' },
-    { command: 'tidegate tail --device press-4 --metric oil_temperature --json | jq .value', effect: 'one series, for a program' },
+    {
+      command: 'tidegate tail --server nats://127.0.0.1:4222 --stream all --since 1h',
+      effect: 'the last hour of everything',
+    },
+    {
+      command: 'tidegate tail --device press-4 --metric oil_temperature --json | jq .value',
+      effect: 'one series, for a program',
+    },
   ],
   async run({ stdout, stderr, env, clock, signal, isTTY }, { options }) {
     const { json, site, gateway, stream, since, limit = Number.POSITIVE_INFINITY } = options
@@ -51,6 +57,11 @@ export const tail = defineCommand({
       },
     }
     const inspector = new Inspector(counting, wanted(options))
+    const failures: unknown[] = []
+    const fail = (error: unknown): void => {
+      failures.push(error)
+      enough.abort()
+    }
     const alive = setInterval(() => {}, 60_000)
     try {
       await follow({
@@ -62,19 +73,24 @@ export const tail = defineCommand({
         since: since === undefined ? null : clock.now() - since,
         signal: ended,
         clock,
-        onMessage: (lane, message) => inspector.show(lane, message, () => !ended.aborted),
+        onMessage: (lane, message) => inspector.show(lane, message, () => !ended.aborted).catch(fail),
         onInterruption: ({ kind, text }) => printer.mark(kind, text),
       })
     } finally {
       clearInterval(alive)
     }
+    if (failures.length > 0) throw failures[0]
     return EXIT.ok
   },
 })
 
 type TailOptions = Values<typeof OPTIONS>
 
-function wanted({ device, metric, gateway }: Pick<TailOptions, 'device' | 'metric' | 'gateway'>): (row: Row) => boolean {
+function wanted({
+  device,
+  metric,
+  gateway,
+}: Pick<TailOptions, 'device' | 'metric' | 'gateway'>): (row: Row) => boolean {
   return (row) =>
     (device === undefined || row.device === device) &&
     (metric === undefined || row.metric === metric) &&
@@ -88,7 +104,10 @@ function subjectOf(lane: Lane, site: string | undefined, gateway: string | undef
   return lane === 'events' ? `events.${of}.*.*` : `${lane}.${of}.${by}`
 }
 
-async function centreOf({ config, server }: Pick<TailOptions, 'config' | 'server'>, env: Environment): Promise<NatsSettings> {
+async function centreOf(
+  { config, server }: Pick<TailOptions, 'config' | 'server'>,
+  env: Environment,
+): Promise<NatsSettings> {
   const name = 'tidegate tail'
   if (server === undefined) return await natsSettings((await readConfig(config, env)).central, name)
   if (config !== undefined) throw new UsageError('OPTION_INVALID', '--config and --server exclude each other')

@@ -29,6 +29,8 @@ const LOOK_AGAIN: Millis = 500
 /** Messages asked for ahead; each may be as large as the server allows. */
 const READ_AHEAD = 16
 const REQUEST_TIMEOUT: Millis = 5_000
+/** A stream that says nothing, not even this, for twice as long is looked at again. */
+const HEARTBEAT: Millis = 5_000
 
 /** Where the reading of one stream goes on. */
 interface Cursor {
@@ -44,30 +46,47 @@ interface Cursor {
 export async function follow(options: FeedOptions): Promise<void> {
   const { settings, sources, since, signal, clock, onInterruption } = options
   const cursors = sources.map((): Cursor => ({ next: since === null ? null : { time: since }, created: null }))
-  let told: string | null = null
+  let trouble: string | null = null
   while (!signal.aborted) {
+    let failed: string
     try {
       const connection = await connectNats(settings, signal)
-      const end = (): void => void connection.close()
-      signal.addEventListener('abort', end)
-      try {
-        if (told !== null) onInterruption({ kind: 'back', text: 'connected again' })
-        told = null
-        await Promise.all(
-          sources.map((source, i) => followOne(connection, source, cursors[i] ?? { next: null, created: null }, options)),
-        )
-      } finally {
-        signal.removeEventListener('abort', end)
-        await connection.close()
-      }
+      if (trouble !== null) onInterruption({ kind: 'back', text: 'connected again' })
+      trouble = null
+      failed = await followAll(connection, cursors, options)
     } catch (error) {
-      if (signal.aborted) return
-      const text = describeError(error)
-      if (text !== told) onInterruption({ kind: 'lost', text: `${text}; trying again` })
-      told = text
+      failed = describeError(error)
     }
+    if (signal.aborted) return
+    if (failed !== trouble) onInterruption({ kind: 'lost', text: `${failed}; trying again` })
+    trouble = failed
     await pause(clock, REDIAL_AFTER, signal)
   }
+}
+
+/** Follows all streams until the connection is over, or one of them cannot be followed on it; returns why. */
+async function followAll(
+  connection: NatsConnection,
+  cursors: readonly Cursor[],
+  options: FeedOptions,
+): Promise<string> {
+  const { sources, signal } = options
+  const end = (): void => void connection.close()
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
+  let reason: string | null = null
+  const following = sources.map(async (source, i) => {
+    try {
+      await followOne(connection, source, cursors[i] ?? { next: null, created: null }, options)
+    } catch (error) {
+      reason ??= describeError(error)
+    }
+    end()
+  })
+  await Promise.all(following)
+  signal.removeEventListener('abort', end)
+  await connection.close()
+  return reason ?? 'the connection was lost'
 }
 
 /** Follows one stream until the connection is over. */
@@ -104,13 +123,21 @@ async function followOne(
       ? { opt_start_time: new Date(cursor.next.time).toISOString() }
       : { opt_start_seq: cursor.next.sequence }),
   })
-  const messages = await consumer.consume({ max_messages: READ_AHEAD })
+  const messages = await consumer.consume({
+    max_messages: READ_AHEAD,
+    idle_heartbeat: HEARTBEAT,
+    // The client would go on at the old sequence, also in a stream that was made anew: look at the stream instead.
+    abort_on_missing_resource: true,
+  })
   const end = (): void => void messages.close()
   signal.addEventListener('abort', end)
   try {
     for await (const message of messages) {
       if (signal.aborted) return
-      await onMessage(lane, storedMessage(message, message.seq, () => message.headers))
+      await onMessage(
+        lane,
+        storedMessage(message, message.seq, () => message.headers),
+      )
       cursor.next = { sequence: message.seq + 1 }
     }
   } finally {

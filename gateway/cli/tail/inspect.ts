@@ -53,7 +53,8 @@ export class Inspector {
   #check(batch: Batch, { subject, sequence }: StoredMessage): number {
     const { origin, from } = batch
     const before = this.#origins.get(subject)
-    if (before !== undefined && before !== origin) this.#mark({ kind: 'epoch', subject, sequence, before, origin, from })
+    if (before !== undefined && before !== origin)
+      this.#mark({ kind: 'epoch', subject, sequence, before, origin, from })
     this.#origins.set(subject, origin)
     const { findings, next, after } = checkPosition(this.#positions.get(origin) ?? null, batch, false)
     for (const finding of findings) this.#mark({ ...finding, origin, subject, sequence, redelivered: false })

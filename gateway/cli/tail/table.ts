@@ -34,7 +34,13 @@ export class Table {
   }
 
   header(): string {
-    return this.#paint('bold', this.#columns.map((column) => pad(column, column.title)).join('  ').trimEnd())
+    return this.#paint(
+      'bold',
+      this.#columns
+        .map((column) => pad(column, column.title))
+        .join('  ')
+        .trimEnd(),
+    )
   }
 
   line(row: Row): string {
@@ -63,7 +69,10 @@ const pad = ({ width, right }: Column, text: string): string => (right ? text.pa
 
 /** What devices say must not move the cursor of whoever looks at it: control characters become `\x1b` in letters. */
 const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`)
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
+  )
 
 /** `2024-05-01 13:37:00.123` in the time zone of whoever looks at it. */
 function localTime(time: Millis): string {

@@ -16,8 +16,8 @@ import { scanObject } from './scan.ts'
  * Turns the payload of one publish into readings. Never throws: what is not a reading becomes a problem, and one bad part
  * of a message does not hold up the others. There are always readings, or a problem, or both.
  *
- * Forms, told apart by the first character: a bare number, `true`, `false` or JSON text; an object with `value`; a flat object of several
- * metrics; an array of such objects; SenML JSON (RFC 8428). Readings of one object share its `time`, `seq` and `id`.
+ * Forms: a bare number, `true`, `false` or JSON text; an object with `value`; a flat object of several metrics; an array
+ * of such objects; a SenML pack in JSON (RFC 8428). Readings of one object share its `time`, `seq`, `session` and `id`.
  *
  * @param match what the topic says
  * @param payload is not kept
@@ -42,15 +42,15 @@ export function decodePayload(
   const reading = fields === null ? null : readValueObject(fields, message)
   // Only good news is taken from the shortcut: what it sees as a problem may be one of another kind.
   if (reading !== null && !('code' in reading)) return { readings: [reading], problem: null }
-  return decodeText(text, message)
+  return decodeText(text, payload, message)
 }
 
 /** The general way, for whatever the shortcuts gave up on. */
-function decodeText(text: string, message: Message): DecodeResult {
+function decodeText(text: string, payload: Buffer, message: Message): DecodeResult {
   const number = parseNumber(text)
   if (number !== undefined) return decodeScalar(number, message)
   if (text.trim() === '') return refused(problem('PAYLOAD_EMPTY', 'expected a number or JSON, got nothing'))
-  const parsed = parseJson(text)
+  const parsed = parseJson(text, payload)
   if ('problem' in parsed) return refused(parsed.problem)
   const { value } = parsed
   if (!isObject(value) && !Array.isArray(value)) return decodeScalar(value, message)

@@ -1,5 +1,6 @@
 import { onTestFinished, vi } from 'vitest'
 import {
+  type Centre,
   type ConsumedReading,
   type ConsumeOptions,
   consume,
@@ -23,7 +24,8 @@ export interface Running<L extends Lane> {
   over: Promise<void>
 }
 
-type Options<L extends Lane> = Omit<ConsumeOptions<L>, 'handler' | 'signal' | 'onReport'> & { handler?: Handler<L> }
+type Options<L extends Lane> = Centre &
+  Omit<ConsumeOptions<L>, 'handler' | 'signal' | 'onReport' | keyof Centre> & { handler?: Handler<L> }
 
 /** Starts a consumer; it is stopped at the end of the test at the latest. What its handler returns from is recorded. */
 export function start<L extends Lane = 'readings'>({ handler, ...options }: Options<L>): Running<L> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePorts } from '../../../simulators/central/index.ts'
 import { readingsSubject } from '../../../sync/contract/index.ts'
@@ -20,7 +21,18 @@ async function centreOfItsOwn(
   return centre
 }
 
-describe('a consumer', () => {
+/** Runs a consumer as a process that kills itself at a value. */
+async function crash(centre: TestCentre, site: string, file: string, dieAt: number, mode: 'stored' | 'transactional') {
+  const script = fileURLToPath(new URL('crashing-consumer.ts', import.meta.url))
+  const args = [centre.server.url, site, 'crashing', file, String(dieAt), mode]
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], { stdio: 'inherit' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [, signal] = await once(child, 'exit')
+  expect(signal).toBe('SIGKILL')
+}
+
+// Processes that start one after the other take a while on a busy machine.
+describe('a consumer', { timeout: 90_000 }, () => {
   it('killed in the middle of a pack goes on behind the record that it was killed at', async () => {
     const centre = await centreOfItsOwn()
     const dir = await tempDir()
@@ -28,15 +40,7 @@ describe('a consumer', () => {
     const site = 's'
     await centre.publishReadings({ site, from: 0 }, readings(0, 9))
     await centre.publishReadings({ site, from: 10 }, readings(10, 19))
-    const script = new URL('crashing-consumer.ts', import.meta.url).pathname
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', script, centre.server.url, site, 'crashing', file, '14'],
-      { stdio: 'inherit' },
-    )
-    onTestFinished(() => void child.kill('SIGKILL'))
-    const [, signal] = await once(child, 'exit')
-    expect(signal).toBe('SIGKILL')
+    await crash(centre, site, file, 14, 'stored')
     const before = readFileSync(`${file}.seen`, 'utf8').trim().split('\n').map(Number)
     expect(before).toEqual(range(0, 14))
 
@@ -47,6 +51,25 @@ describe('a consumer', () => {
     expect(values(survivor)).toEqual(range(14, 19))
     expect(survivor.reports).toMatchObject([{ kind: 'resume', from: 10, to: 13 }])
     expect(filePositions(file).load(`${readingsSubject(site, 'gw')}/epoch-1`)).toBe(19)
+  })
+
+  it('whose handler stores the position with what it does handles every reading exactly once, killed or not', async () => {
+    const centre = await centreOfItsOwn()
+    const file = join(await tempDir(), 'effects')
+    const site = 's'
+    for (const from of [0, 10, 20]) await centre.publishReadings({ site, from }, readings(from, from + 9))
+    for (const dieAt of [4, 5, 19, 29]) await crash(centre, site, file, dieAt, 'transactional')
+    await centre.publishReadings({ site, from: 30 }, readings(30, 30))
+    const survivor = start({
+      servers: centre.server.url,
+      site,
+      durable: 'crashing',
+      positions: filePositions(file, true),
+    })
+    await until(() => survivor.records.length === 1)
+    const effects = readFileSync(file, 'utf8').trim().split('\n')
+    expect(effects.map((line) => Number(line.split(' ')[2]))).toEqual(range(0, 29))
+    expect(values(survivor)).toEqual([30])
   })
 
   it('whose connection breaks in the middle of everything loses nothing and repeats nothing', async () => {

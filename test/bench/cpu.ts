@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { runLoad } from '../../simulators/load/index.ts'
+import { buildBacklog } from './backlog.ts'
+import type { Bench, BenchOptions, Measurement } from './bench.ts'
+import { drain, startCentre } from './forward.ts'
+import { makeGateway, nobody, pidOf } from './gateway.ts'
+import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
+import { cpuDuring } from './process-usage.ts'
+import { formatProfile, noProfiling, type Profiling, profiling, summariseProfile } from './profile.ts'
+import type { Scope } from './scope.ts'
+
+/** The profiler slows down what it watches: numbers come from a run without it. */
+export const cpu: Bench = {
+  name: 'cpu',
+  summary: 'processor time of the gateway a reading, ingest alone and forwarding alone, and where it goes',
+  async *run(options): AsyncIterable<Measurement> {
+    const { quick, scope, signal, say } = options
+    const dir = await scope.folder()
+    const none = { peer: null, peerName: null }
+
+    const ingest = await scope.within((inner) => ingestAlone(options, inner, noProfiling))
+    if (ingest !== null) yield { bench: 'cpu-ingest', unit: 'us/reading', ours: ingest, ...none }
+    const ingestProfile = profiling(join(dir, 'ingest.cpuprofile'))
+    await scope.within((inner) => ingestAlone(options, inner, ingestProfile))
+    say('ingest, by self time of the main thread while it was busy:')
+    for (const line of formatProfile(await summariseProfile(ingestProfile.file))) say(line)
+
+    const readings = quick ? 1_000_000 : 4_000_000
+    const backlog = join(dir, 'backlog')
+    say(`making a backlog of ${readings.toLocaleString('en-US')} readings`)
+    await buildBacklog(backlog, readings, signal)
+    const forwarding = (how: Omit<Profiling, 'file'>) =>
+      scope.within(async (inner) =>
+        drain(options, inner, { centre: await startCentre(inner, 1), backlog, readings, profiling: how }),
+      )
+    const forward = await forwarding(noProfiling)
+    if (forward.cpu !== null) yield { bench: 'cpu-forward', unit: 'us/reading', ours: forward.cpu, ...none }
+    const forwardProfile = profiling(join(dir, 'forward.cpuprofile'))
+    await forwarding(forwardProfile)
+    say('forwarding, by self time of the main thread while it was busy:')
+    for (const line of formatProfile(await summariseProfile(forwardProfile.file))) say(line)
+  },
+}
+
+/** Microseconds a reading with the link cut; null where there is no /proc. */
+async function ingestAlone(
+  options: BenchOptions,
+  scope: Scope,
+  { env, begin }: Omit<Profiling, 'file'>,
+): Promise<number | null> {
+  const { quick, signal } = options
+  const gateway = await makeGateway(options, scope, { dir: await scope.folder(), servers: [await nobody()], env })
+  await gateway.process.start()
+  begin(pidOf(gateway))
+  const { result, micros } = await cpuDuring(pidOf(gateway), () =>
+    runLoad({
+      servers: [{ host: '127.0.0.1', port: gateway.mqttPort }],
+      connections: CONNECTIONS,
+      inFlight: IN_FLIGHT,
+      duration: quick ? 6_000 : 15_000,
+      name: DEVICE_NAME,
+      signal,
+    }),
+  )
+  await gateway.process.stop()
+  return micros === null ? null : micros / result.acknowledged
+}
