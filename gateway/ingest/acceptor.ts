@@ -25,8 +25,14 @@ export interface Acceptor {
    *   needs no durability), with a `StopAcceptingError` when it must not be acknowledged: close the connection
    */
   accept(publish: Publish, done: (error: Error | null) => void): void
-  /** The client released this QoS 2 packet identifier (PUBREL), or started a clean session (`messageId` null). */
-  released(clientId: string, messageId: number | null): void
+  /**
+   * The client released this QoS 2 packet identifier (PUBREL), or started a clean session (`messageId` null). PUBCOMP has to
+   * wait for the promise: it lets the client use the identifier for another message, which would be taken for a repeat
+   * if a crash brought the old one back.
+   *
+   * @returns rejects with a `StopAcceptingError` when that cannot be made durable: close the connection
+   */
+  released(clientId: string, messageId: number | null): Promise<void>
   /** Sheds QoS 0 and stops reading from sockets while true. */
   readonly overloaded: boolean
 }

@@ -59,7 +59,7 @@ export class Ingest implements Acceptor {
   readonly #parts: IngestParts
   readonly #admission: Admission
   /** Publishes that arrived while nothing could be taken in, in order. */
-  #queue: { publish: Publish; done: Done }[] = []
+  readonly #queue: { publish: Publish; done: Done }[] = []
 
   constructor(parts: IngestParts) {
     this.#parts = parts
@@ -78,8 +78,10 @@ export class Ingest implements Acceptor {
     else this.#take(publish, done)
   }
 
-  released(clientId: string, messageId: number | null): void {
-    this.#parts.unreleased.release(clientId, messageId)
+  released(clientId: string, messageId: number | null): Promise<void> {
+    const { unreleased, journal } = this.#parts
+    unreleased.release(clientId, messageId)
+    return new Promise((resolve, reject) => journal.whenDurable((error) => (error ? reject(error) : resolve())))
   }
 
   #take(publish: Publish, done: Done): void {
@@ -108,23 +110,20 @@ export class Ingest implements Acceptor {
     })
   }
 
+  /** One by one: what `done` lets in meanwhile stands behind those that wait. */
   #drain(): void {
-    const waiting = this.#queue
-    this.#queue = []
-    for (let i = 0; i < waiting.length; i++) {
-      if (this.#admission.closed) {
-        this.#queue = [...waiting.slice(i), ...this.#queue]
-        return
-      }
-      const next = waiting[i]
-      if (next) this.#take(next.publish, next.done)
+    while (!this.#admission.closed) {
+      const next = this.#queue.shift()
+      if (!next) return
+      this.#take(next.publish, next.done)
     }
   }
 
   #store(match: TopicMatch | null, publish: Publish): void {
     const { unreleased, limits, count } = this.#parts
     const { clientId, messageId, qos, received } = publish
-    if (qos === 2) {
+    // A will has no packet identifier: nobody repeats it, and nobody would release it.
+    if (qos === 2 && messageId !== 0) {
       if (unreleased.has(clientId, messageId)) {
         count('repeats')
         return

@@ -120,6 +120,8 @@ export class LaneState {
   }
 
   moveCursor(cursor: Cursor): void {
+    const { next, sequence, streamCreated } = this.cursor
+    if (cursor.next === next && cursor.sequence === sequence && cursor.streamCreated === streamCreated) return
     this.cursor = cursor
     this.cursorDirty = true
   }

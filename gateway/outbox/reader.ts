@@ -82,7 +82,9 @@ export class LaneReader implements LaneSource {
   async lineageAt(offset: Offset): Promise<number | null> {
     if (offset === 0) return 0
     for await (const block of this.#blocks(await this.#host.store(), offset - 1)) {
-      if (block.first >= offset || block.first + block.count < offset) return null
+      if (block.first + block.count < offset) continue
+      if (block.first > offset) return null
+      if (block.first === offset) return block.lineageBefore
       const end = skipLines(block.body, offset - block.first)
       return crc32(block.body.subarray(0, end), block.lineageBefore)
     }
@@ -96,13 +98,15 @@ export class LaneReader implements LaneSource {
     for await (const block of this.#blocks(store, from)) {
       if (block.first >= head) break
       if (block.first + block.count <= slice.next) continue
-      if (block.first > slice.next && !slice.skip(await this.#holes(store, slice.next, block.first - 1)))
-        return slice.done()
+      if (block.first > slice.next) {
+        const holes = await this.#holes(store, slice.next, block.first - 1)
+        if (!slice.skip(holes, block.lineageBefore)) return slice.done()
+      }
       if (!slice.take(block)) return slice.done()
       this.#boundary = slice.next
     }
     // Everything up to the head was seen; what is missing at its end is missing for good.
-    if (slice.next < head) slice.skip(await this.#holes(store, slice.next, head - 1))
+    if (slice.next < head) slice.skip(await this.#holes(store, slice.next, head - 1), null)
     return slice.done()
   }
 

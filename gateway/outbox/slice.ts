@@ -30,14 +30,19 @@ export class SliceBuilder {
     return this.#next
   }
 
-  /** Goes over holes that begin at `next` and follow each other; false when there were too many, and some are left. */
-  skip(holes: readonly Gap[]): boolean {
+  /**
+   * Goes over holes that begin at `next` and follow each other; false when there were too many, and some are left.
+   *
+   * @param lineage behind the last of them; null when it cannot be told
+   */
+  skip(holes: readonly Gap[], lineage: number | null): boolean {
     for (const hole of holes) {
       if (this.#gaps.length >= MAX_GAPS) return false
       this.#gaps.push(hole)
       this.#next = hole.to + 1
       this.#lineage = null
     }
+    this.#lineage = lineage
     return true
   }
 

@@ -3,11 +3,12 @@ import { type CentralSession, type ChainHead, type OutgoingMessage, WrongLastSeq
 import { type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
 import type { Breaker } from './breaker.ts'
+import { commonEnd } from './common-end.ts'
 import type { ForwardEvents } from './events.ts'
 import type { Pace } from './pace.ts'
 import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
-import { decidePosition, forgotten, type Position } from './position.ts'
+import { decidePosition, type Position } from './position.ts'
 import type { LaneSlice, LaneSource } from './source.ts'
 import { growth, untilAborted } from './wait.ts'
 
@@ -29,7 +30,7 @@ interface Tools {
   events: ForwardEvents
 }
 
-/** With nothing to send, the stream is looked at this often: a loss must not wait for the next reading to be noticed. */
+/** With nothing to send, the chain is looked at this often: a loss must not wait for the next reading to be noticed. */
 export const AUDIT_EVERY: Millis = 15_000
 
 /** `auto` compresses when the link carries less than this: then the bytes cost more than the processor. */
@@ -41,7 +42,7 @@ const SLOW_LINK_BYTES_PER_MS = 4000
  *     locating --continue / rewind--> sending --stored--> sending ...
  *        ^                               |
  *        +----- outcome unknown, or -----+
- *               somebody else's message
+ *               somebody else's message, or nothing to send for a while
  *
  * Nothing is ever assumed about a pack whose answer is missing: `locating` reads the chain and goes on from there.
  * The pack size and the speed of the link outlive a session, so one forwarder serves all sessions in turn.
@@ -66,7 +67,7 @@ export class PackForwarder {
         if (position.kind === 'fenced') {
           events.stoodDown(source.lane, `term ${position.term} forwards this origin`)
           await untilAborted(signal)
-        } else if (position.kind === 'forked') await this.#fork()
+        } else if (position.kind === 'forked') await this.#fork(session)
         else await this.#send(session, position, attempts, signal)
       } catch (error) {
         if (signal.aborted) return
@@ -126,10 +127,12 @@ export class PackForwarder {
     return newest
   }
 
-  async #fork(): Promise<void> {
-    const { source } = this.#tools
+  async #fork(session: CentralSession): Promise<void> {
+    const { source, target, settings } = this.#tools
+    // Under the old epoch still: what both histories have in common is in the stream already.
+    const next = await commonEnd(session, target, source, settings.ackTimeout)
     await source.startEpoch()
-    source.moveCursor({ ...source.cursor, sequence: 0, streamCreated: null })
+    source.moveCursor({ next, sequence: 0, streamCreated: null })
   }
 
   async #send(
@@ -144,8 +147,8 @@ export class PackForwarder {
     let first = true
     while (!signal.aborted) {
       if (next >= source.head) {
-        if (await growth(source, next, clock, AUDIT_EVERY, signal)) await pause(clock, settings.linger, signal)
-        else if (!signal.aborted && (await this.#forgotten(session))) return
+        if (!(await growth(source, next, clock, AUDIT_EVERY, signal))) return
+        await pause(clock, settings.linger, signal)
         continue
       }
       await pause(clock, breaker.wait, signal)
@@ -171,21 +174,15 @@ export class PackForwarder {
     }
   }
 
-  /** Whether the stream has less than it acknowledged: a follower that lost its disk may lead it by now. */
-  async #forgotten(session: CentralSession): Promise<boolean> {
-    const { source, target, settings } = this.#tools
-    const facts = await session.facts(target.stream, settings.ackTimeout)
-    return forgotten(facts, source.cursor) !== null
-  }
-
   /** The slice as a message; a single record that no message of this server can hold is declared, not sent. */
   async #pack(slice: LaneSlice, limit: Bytes): Promise<OutgoingMessage> {
     const { source, target, term } = this.#tools
     const origin = { epoch: source.epoch, term }
-    const message = await encodePack(slice, origin, target, this.#compresses())
-    if (message.body.length <= limit) return message
-    const small = await encodePack(slice, origin, target, true)
-    if (small.body.length <= limit) return small
+    // What does not shrink may even grow by being compressed.
+    for (const compress of this.#compresses() ? [true, false] : [false, true]) {
+      const message = await encodePack(slice, origin, target, compress)
+      if (message.body.length <= limit) return message
+    }
     const gap = { from: slice.from, to: slice.next - 1, reason: 'oversize' as const }
     return encodePack({ ...slice, count: 0, body: Buffer.alloc(0), gaps: [gap] }, origin, target, false)
   }

@@ -54,7 +54,7 @@ export function decidePosition(findings: Findings): Position {
     return next < cursor.next ? { kind: 'rewind', next, expected, why: 'behind' } : { kind: 'continue', next, expected }
   }
   // Nothing of ours is there. Either it never was, or retention removed it, or the centre forgot it.
-  const why = forgotten(facts, cursor)
+  const why = forgotten(facts, cursor) ?? (vanished(findings) ? 'truncated' : null)
   if (why === null) return { kind: 'continue', next: cursor.next, expected }
   return { kind: 'rewind', next: Math.min(cursor.next, findings.localTail), expected, why }
 }
@@ -64,4 +64,12 @@ export function forgotten(facts: StreamFacts, cursor: Cursor): 'recreated' | 'tr
   if (cursor.streamCreated === null) return null
   if (facts.created !== cursor.streamCreated) return 'recreated'
   return facts.lastSequence < cursor.sequence ? 'truncated' : null
+}
+
+/**
+ * Whether our newest message is gone although retention, which takes the oldest first, has not come that far: the centre
+ * forgot it, and others have made the stream as long as it was since.
+ */
+function vanished({ chainEnd, cursor, facts }: Findings): boolean {
+  return chainEnd === 0 && cursor.sequence > 0 && facts.firstSequence <= cursor.sequence
 }

@@ -33,7 +33,7 @@ export interface LaneSlice {
   body: Buffer
   /** Holes between `from` and `next`. */
   gaps: readonly Gap[]
-  /** Running CRC-32 of the lane up to `next`; null when the slice ends in a hole. */
+  /** Running CRC-32 of the lane up to `next`, missing records included; null when it cannot be told. */
   lineage: number | null
 }
 

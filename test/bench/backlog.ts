@@ -47,6 +47,7 @@ export async function buildBacklog(dir: string, count: number, signal: AbortSign
       evicted: () => {},
       failed: () => {},
       recovered: () => {},
+      repaired: () => {},
       full: () => {},
       epochStarted: () => {},
     },

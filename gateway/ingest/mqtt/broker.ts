@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ConnectPacket } from 'aedes'
-import type { Millis } from '../../../sync/contract/index.ts'
+import { describeError, type Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
@@ -91,7 +91,7 @@ class BrokerAdapter implements Broker {
       {
         takeGrant: (subscription) => policy.takeGrant(subscription),
         isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
-        onReleased: (clientId, messageId) => acceptor.released(clientId, messageId),
+        onReleased: (client, messageId) => this.#release(client, messageId),
       },
     )
     this.#aedes = new LocalBroker(
@@ -198,6 +198,17 @@ class BrokerAdapter implements Broker {
     await turn()
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
     await this.#until(() => this.#gate.pending === 0, deadline)
+  }
+
+  /** A packet identifier that cannot be released durably ends the connection: the client says it again on its next one. */
+  async #release(client: Client, messageId: number | null): Promise<void> {
+    const { acceptor, log } = this.#options
+    try {
+      await acceptor.released(client.id, messageId)
+    } catch (error) {
+      log.debug({ clientId: client.id, messageId, reason: describeError(error) }, 'QoS 2 release refused')
+      if (messageId !== null) client.conn.destroy()
+    }
   }
 
   #preConnect(packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {

@@ -21,8 +21,12 @@ export interface PersistenceEvents<C> {
   takeGrant(subscription: object): boolean
   /** Whether `client` is authenticated and no other connection has its client id. */
   isCurrent(client: C): boolean
-  /** The client released a QoS 2 packet identifier (PUBREL), or all of them (clean session). */
-  onReleased(clientId: string, messageId: number | null): void
+  /**
+   * The client released a QoS 2 packet identifier (PUBREL), or all of them (clean session).
+   *
+   * @returns resolves when PUBCOMP may be sent; never rejects
+   */
+  onReleased(client: C, messageId: number | null): Promise<void>
 }
 
 const NO_SUCH_PACKET = new RetryableError(
@@ -114,7 +118,8 @@ export class MemoryPersistence<C extends OwnerOfSession> {
    */
   async incomingGetPacket(client: C, packet: { cmd: string; messageId: number }): Promise<object> {
     const known = this.#unreleased.has(client.id, packet.messageId)
-    if (packet.cmd === 'pubrel') this.#events.onReleased(client.id, packet.messageId)
+    // aedes sends PUBCOMP, known or not, after this promise.
+    if (packet.cmd === 'pubrel') await this.#events.onReleased(client, packet.messageId)
     else if (!known) this.#unreleased.add(client.id, packet.messageId)
     if (!known) throw NO_SUCH_PACKET
     return packet
@@ -136,7 +141,8 @@ export class MemoryPersistence<C extends OwnerOfSession> {
   async cleanIncoming(client: C): Promise<void> {
     if (!this.#events.isCurrent(client)) return
     this.#unreleased.releaseAll(client.id)
-    this.#events.onReleased(client.id, null)
+    // Nobody waits for it: whoever begins clean again says it again.
+    void this.#events.onReleased(client, null)
   }
 
   async putWill(): Promise<void> {

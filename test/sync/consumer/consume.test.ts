@@ -424,22 +424,30 @@ describe('the consumer', () => {
     await centre.publishReadings({ site, from: 0 }, readings(0, 9))
     await centre.publishReadings({ site, from: 10 }, readings(10, 19))
     const positions = memoryPositions()
-    let proceed = (): void => {}
+    let proceed: (() => void) | null = null
     const first = start({
       ...options,
       site,
       positions,
-      handler: ({ value }) => (value === 6 ? new Promise<void>((resolve) => (proceed = resolve)) : undefined),
+      handler: async ({ value }) => {
+        if (value !== 6) return
+        await new Promise<void>((resolve) => {
+          proceed = resolve
+        })
+      },
     })
-    await until(() => first.records.length === 6)
+    await until(() => proceed !== null)
     const stopped = first.stop()
-    proceed()
+    ;(proceed as (() => void) | null)?.()
     await stopped
     expect(values(first)).toEqual(range(0, 6))
     const second = start({ ...options, site, positions })
     await until(() => second.records.length === 13)
     expect(values(second)).toEqual(range(7, 19))
-    expect(second.reports).toMatchObject([{ kind: 'resume', from: 0, to: 6 }])
+    const [resumed, ...more] = second.reports
+    expect(resumed).toMatchObject({ kind: 'resume', from: 0, to: 6 })
+    // JetStream may give the second pack first; then the first one was fetched before it, and comes once more.
+    expect(more.every((report) => report.kind === 'repeat' && report.redelivered)).toBe(true)
   })
 
   it('keeps the order, and loses nothing, when messages were handed out to a process that died', async () => {

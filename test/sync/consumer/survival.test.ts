@@ -49,7 +49,7 @@ describe('a consumer', { timeout: 90_000 }, () => {
     await survivor.stop()
     // Only the record that was under way is handed out a second time.
     expect(values(survivor)).toEqual(range(14, 19))
-    expect(survivor.reports).toMatchObject([{ kind: 'resume', from: 10, to: 13 }])
+    expect(survivor.reports[0]).toMatchObject({ kind: 'resume', from: 10, to: 13 })
     expect(filePositions(file).load(`${readingsSubject(site, 'gw')}/epoch-1`)).toBe(19)
   })
 

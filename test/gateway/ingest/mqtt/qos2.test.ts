@@ -38,6 +38,30 @@ test('PUBREC only after the acceptor is done; PUBREL is reported before PUBCOMP'
   expect(acceptor.received).toHaveLength(1)
 })
 
+test('PUBCOMP waits until the release is durable, and does not come when it cannot be', async () => {
+  const { acceptor, raw } = await startTestServer()
+  const device = await raw({ clientId: 'd', clean: false })
+  const release = async (id: number): Promise<(error?: Error) => void> => {
+    device.send(publishPacket({ qos: 2, id, payload: 'x' }))
+    await device.next(PUBREC)
+    let settle = (_?: Error): void => {}
+    acceptor.releasing = new Promise((resolve, reject) => {
+      settle = (error) => (error ? reject(error) : resolve())
+    })
+    device.send(pubrelPacket(id))
+    await expect.poll(() => acceptor.releases.at(-1), PATIENCE).toEqual(['d', id])
+    return settle
+  }
+  const durable = await release(4)
+  expect(device.packets.filter(({ type }) => type === PUBCOMP)).toEqual([])
+  durable()
+  await device.next(PUBCOMP)
+  const failed = await release(5)
+  failed(storeFull())
+  await device.whenClosed()
+  expect(device.packets.filter(({ type }) => type === PUBCOMP)).toEqual([])
+})
+
 test('each transmission goes to the acceptor once, a local subscriber sees the message once', async () => {
   const { acceptor, raw } = await startTestServer()
   const dashboard = await subscriber(raw)

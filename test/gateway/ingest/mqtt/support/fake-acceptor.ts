@@ -15,6 +15,8 @@ export class FakeAcceptor implements Acceptor {
   refuseWith: StopAcceptingError | null = null
   readonly received: Received[] = []
   readonly releases: Array<[clientId: string, messageId: number | null]> = []
+  /** What a release waits for. */
+  releasing: Promise<void> = Promise.resolve()
 
   accept(publish: Publish, done: (error: Error | null) => void): void {
     const received: Received = {
@@ -30,8 +32,9 @@ export class FakeAcceptor implements Acceptor {
     if (this.auto) setImmediate(() => received.done(this.refuseWith ?? undefined))
   }
 
-  released(clientId: string, messageId: number | null): void {
+  released(clientId: string, messageId: number | null): Promise<void> {
     this.releases.push([clientId, messageId])
+    return this.releasing
   }
 
   /** Answers everything that waits, in order, in one go. */

@@ -1,0 +1,328 @@
+import { describe, expect, it } from 'vitest'
+import { MemoryDisk } from '../../../gateway/ports/index.ts'
+import { decodeDeadLetter, decodeLine, type ThresholdEvent } from '../../../sync/contract/index.ts'
+import { SimulatedClock } from '../../../sync/runtime/index.ts'
+import { FaultyDisk } from '../../support/faulty-disk.ts'
+import { untilWith } from '../../support/until.ts'
+import { readLane } from '../outbox/support/lane.ts'
+import { openPipeline, type Pipeline, settle } from './support.ts'
+
+async function world(options: Partial<Parameters<typeof openPipeline>[0]> = {}) {
+  const memory = new MemoryDisk()
+  const disk = new FaultyDisk(memory)
+  const clock = new SimulatedClock()
+  const pipeline = await openPipeline({ disk, clock, ...options })
+  return { ...pipeline, memory, disk, clock }
+}
+
+/** Holds back all writes until the returned function is called. */
+function holdWrites(disk: FaultyDisk): () => void {
+  let letGo = (): void => {}
+  disk.gate = new Promise((resolve) => {
+    letGo = () => {
+      disk.gate = null
+      resolve()
+    }
+  })
+  return letGo
+}
+
+async function values({ outbox }: Pick<Pipeline, 'outbox'>): Promise<unknown[]> {
+  const { lines } = await readLane(outbox.lane('readings'), 0)
+  return [...lines.values()].map((line) => decodeLine(line).value)
+}
+
+const counted = (seq: number): string => JSON.stringify({ value: seq, seq })
+
+describe('a publish', () => {
+  it('is answered when it is durable, not before, in the order in which it came', async () => {
+    const { publish, answers, disk, outbox, counts } = await world()
+    const letGo = holdWrites(disk)
+    for (const n of [1, 2, 3]) publish(counted(n))
+    await settle()
+    publish(counted(4), { clientId: 'c2' })
+    publish('local news', { topic: 'local/news' })
+    publish(counted(5))
+    await settle()
+    expect(answers).toEqual([])
+    letGo()
+    await settle()
+    expect(answers).toEqual([counted(1), counted(2), counted(3), counted(4), 'local news', counted(5)])
+    expect(await values({ outbox })).toEqual([1, 2, 3, 4, 5])
+    expect(counts).toEqual({ publishes: 5, readings: 5 })
+  })
+
+  it('that repeats one still under way is answered only with it, and not at all when that fails', async () => {
+    const { publish, answers, disk, outbox, clock, counts } = await world()
+    const letGo = holdWrites(disk)
+    publish(counted(1))
+    await settle()
+    publish(counted(1), { dup: true })
+    await settle()
+    expect(answers).toEqual([])
+    disk.failWrite = new Error('EIO')
+    letGo()
+    await settle()
+    expect(answers).toEqual([`${counted(1)} OUTBOX_WRITE_FAILED`, `${counted(1)} OUTBOX_WRITE_FAILED`])
+    expect(counts).toMatchObject({ refused: 2 })
+    await untilWith(clock, () => outbox.accepting)
+    publish(counted(1), { dup: true })
+    await settle()
+    expect(answers.at(-1)).toBe(counted(1))
+    expect(await values({ outbox })).toEqual([1])
+  })
+
+  it('that is no reading is kept with the reason and its bytes, and acknowledged', async () => {
+    const { publish, answers, outbox, counts, clock } = await world()
+    const bytes = Buffer.from([0xff, 0x00, 0x80])
+    publish('{"value":')
+    publish('binary', { payload: bytes })
+    publish('elsewhere', { topic: 'who/knows' })
+    publish('[{"value":1},{"value":{}}]')
+    await settle()
+    expect(answers.length).toBe(4)
+    const { lines } = await readLane(outbox.lane('deadletters'), 0)
+    const letters = [...lines.values()].map(decodeDeadLetter)
+    expect(letters.map(({ code }) => code)).toEqual([
+      'PAYLOAD_NOT_JSON',
+      'PAYLOAD_NOT_UTF8',
+      'TOPIC_UNKNOWN',
+      'VALUE_TYPE',
+    ])
+    expect(Buffer.from(letters[1]?.payload ?? '', 'base64')).toEqual(bytes)
+    expect(letters[2]).toMatchObject({ topic: 'who/knows', client: 'c1', received: clock.now() })
+    expect(letters.every(({ reason }) => reason !== '')).toBe(true)
+    // What of a message is sound is stored all the same.
+    expect(await values({ outbox })).toEqual([1])
+    expect(counts).toEqual({ publishes: 4, readings: 1, deadLetters: 4 })
+  })
+
+  it('on a local topic is answered although the outbox takes nothing, and stored nowhere', async () => {
+    const { publish, answers, outbox, disk, counts } = await world()
+    disk.failWrite = new Error('EIO')
+    publish(counted(1))
+    await settle()
+    expect(outbox.accepting).toBe(false)
+    publish('news', { topic: 'local/news' })
+    await settle()
+    expect(answers.at(-1)).toBe('news')
+    expect(counts.publishes).toBe(1)
+  })
+
+  it('is refused, and counted as such, while the outbox takes nothing', async () => {
+    const { publish, answers, disk, clock, outbox, counts } = await world()
+    disk.failWrite = new Error('EIO')
+    publish(counted(1))
+    await settle()
+    publish(counted(2))
+    publish(counted(3), { qos: 0 })
+    expect(answers).toEqual([
+      `${counted(1)} OUTBOX_WRITE_FAILED`,
+      `${counted(2)} OUTBOX_FAILED`,
+      `${counted(3)} OUTBOX_FAILED`,
+    ])
+    expect(counts.refused).toBe(3)
+    await untilWith(clock, () => outbox.accepting)
+    for (const n of [1, 2, 3]) publish(counted(n), { dup: true })
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2, 3])
+  })
+
+  it('commits the events it causes together with its reading, or neither', async () => {
+    const event = (n: number): ThresholdEvent => ({
+      id: `e${n}`,
+      device: 'd1',
+      rule: 'hot',
+      transition: n,
+      type: 'tidegate.alarm.raised',
+      time: n,
+      data: {},
+    })
+    const rules = { apply: ({ value }: { value: unknown }) => (Number(value) > 10 ? [event(Number(value))] : []) }
+    const { publish, outbox, memory, disk, clock, counts } = await world({ rules })
+    publish(counted(11))
+    publish(counted(12))
+    await settle()
+    publish(counted(13))
+    await new Promise((resolve) => setImmediate(resolve))
+    memory.powerCut()
+    await outbox.close().catch(() => undefined)
+    const again = await openPipeline({ disk, clock })
+    const readings = await values(again)
+    const { lines } = await readLane(again.outbox.lane('events'), 0)
+    const events = [...lines.values()].map((line) => (JSON.parse(line) as ThresholdEvent).transition)
+    expect(events).toEqual(readings)
+    expect(events.slice(0, 2)).toEqual([11, 12])
+    expect(counts.events).toBe(3)
+  })
+})
+
+describe('under load', () => {
+  it('QoS 0 is shed first, counted, and answered at once', async () => {
+    const { publish, answers, disk, ingest, counts, outbox } = await world({ admission: { maxPending: 10 } })
+    const letGo = holdWrites(disk)
+    for (let n = 1; n <= 4; n++) publish(counted(n), { qos: 0 })
+    expect(ingest.overloaded).toBe(false)
+    publish(counted(5))
+    expect(ingest.overloaded).toBe(true)
+    publish(counted(6), { qos: 0 })
+    publish(counted(7))
+    expect(answers).toEqual([counted(6)])
+    expect(counts).toMatchObject({ shed: 1, publishes: 6 })
+    letGo()
+    await settle()
+    expect(ingest.overloaded).toBe(false)
+    expect(await values({ outbox })).toEqual([1, 2, 3, 4, 5, 7])
+  })
+
+  it('what is beyond the bound waits and is taken in order, in bounded steps', async () => {
+    const { publish, answers, disk, outbox } = await world({ admission: { maxPending: 4 } })
+    const letGo = holdWrites(disk)
+    for (let n = 1; n <= 30; n++) publish(counted(n))
+    await settle()
+    letGo()
+    for (let i = 0; i < 10; i++) await settle()
+    expect(answers).toEqual(Array.from({ length: 30 }, (_, i) => counted(i + 1)))
+    expect(await values({ outbox })).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+  })
+
+  it('bytes count as well as numbers', async () => {
+    const { publish, disk, ingest } = await world({ admission: { maxPendingBytes: 1000 } })
+    const letGo = holdWrites(disk)
+    publish(JSON.stringify({ value: 1, labels: { a: 'x'.repeat(200) } }))
+    expect(ingest.overloaded).toBe(false)
+    publish(JSON.stringify({ value: 1, labels: { a: 'x'.repeat(250) } }))
+    publish(JSON.stringify({ value: 1, labels: { a: 'x'.repeat(250) } }))
+    expect(ingest.overloaded).toBe(true)
+    letGo()
+    await settle()
+    expect(ingest.overloaded).toBe(false)
+  })
+
+  it('a client that sends on from its answer does not overtake what waits', async () => {
+    const { ingest, outbox, disk, clock } = await world({ admission: { maxPending: 2 } })
+    const letGo = holdWrites(disk)
+    const message = (n: number) => ({
+      clientId: 'c1',
+      topic: 'sensors/d1/temp',
+      payload: Buffer.from(counted(n)),
+      qos: 1 as const,
+      dup: false,
+      messageId: n,
+      received: clock.now(),
+    })
+    // Each answer lets the next message of the client in, as a socket that goes on being read does.
+    let next = 7
+    const done = (): void => {
+      if (next <= 20) ingest.accept(message(next++), done)
+    }
+    for (let n = 1; n <= 6; n++) ingest.accept(message(n), done)
+    await settle()
+    letGo()
+    for (let i = 0; i < 20; i++) await settle()
+    expect(await values({ outbox })).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+  })
+
+  it('what waits is refused with the rest when the outbox cannot write', async () => {
+    const { publish, answers, disk } = await world({ admission: { maxPending: 3 } })
+    const letGo = holdWrites(disk)
+    for (let n = 1; n <= 8; n++) publish(counted(n))
+    await settle()
+    disk.failWrite = new Error('EIO')
+    letGo()
+    await settle()
+    expect(answers.map((answer) => JSON.parse(answer.split(' ')[0] ?? '').seq).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(answers.every((answer) => / OUTBOX_(WRITE_)?FAILED$/.test(answer))).toBe(true)
+  })
+})
+
+describe('QoS 2', () => {
+  const two = { qos: 2 as const }
+
+  it('is stored once however often it comes, until it is released, also over a crash', async () => {
+    const { publish, answers, outbox, memory, disk, clock, counts } = await world()
+    publish('21.5', { ...two, messageId: 5 })
+    publish('21.5', { ...two, messageId: 5, dup: true })
+    await settle()
+    expect(counts).toMatchObject({ readings: 1, repeats: 1 })
+    memory.powerCut()
+    await outbox.close().catch(() => undefined)
+
+    const again = await openPipeline({ disk, clock })
+    again.publish('21.5', { ...two, messageId: 5, dup: true })
+    // Another client's, and another message of this one, are others.
+    again.publish('21.5', { ...two, messageId: 6 })
+    again.publish('21.5', { ...two, messageId: 5, clientId: 'c2' })
+    await settle()
+    expect(answers.length + again.answers.length).toBe(5)
+    expect(await values(again)).toEqual([21.5, 21.5, 21.5])
+    await again.ingest.released('c1', 5)
+    again.publish('22', { ...two, messageId: 5 })
+    await settle()
+    expect(await values(again)).toEqual([21.5, 21.5, 21.5, 22])
+  })
+
+  it('is not taken for a repeat after a release that was confirmed, whatever fails right after', async () => {
+    const { publish, ingest, outbox, memory, disk, clock } = await world()
+    publish('1', { ...two, messageId: 5 })
+    await settle()
+    let confirmed = false
+    const released = ingest.released('c1', 5).then(() => {
+      confirmed = true
+    })
+    // Not confirmed before the deletion is on disk: the client would give the identifier to another message.
+    expect(confirmed).toBe(false)
+    await released
+    memory.powerCut()
+    await outbox.close().catch(() => undefined)
+    const again = await openPipeline({ disk, clock })
+    again.publish('2', { ...two, messageId: 5, dup: true })
+    await settle()
+    expect(await values(again)).toEqual([1, 2])
+  })
+
+  it('keeps its identifiers when they cannot be released, so that nothing is stored twice', async () => {
+    const { publish, ingest, outbox, disk, clock } = await world()
+    publish('1', { ...two, messageId: 5 })
+    await settle()
+    disk.failWrite = new Error('EIO')
+    await expect(ingest.released('c1', 5)).rejects.toMatchObject({ code: 'OUTBOX_WRITE_FAILED' })
+    await expect(ingest.released('c1', 5)).rejects.toMatchObject({ name: 'StopAcceptingError' })
+    await untilWith(clock, () => outbox.accepting)
+    publish('1', { ...two, messageId: 5, dup: true })
+    await settle()
+    expect(await values({ outbox })).toEqual([1])
+    await ingest.released('c1', 5)
+    publish('2', { ...two, messageId: 5 })
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2])
+  })
+
+  it('forgets all identifiers of a client that begins anew', async () => {
+    const { publish, ingest, outbox } = await world()
+    for (const messageId of [1, 2, 3]) publish(`${messageId}`, { ...two, messageId })
+    publish('9', { ...two, messageId: 1, clientId: 'c10' })
+    await ingest.released('c1', null)
+    publish('4', { ...two, messageId: 2 })
+    publish('9', { ...two, messageId: 1, clientId: 'c10', dup: true })
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2, 3, 9, 4])
+  })
+
+  it('of a will is stored each time: a will has no identifier', async () => {
+    const { publish, outbox } = await world()
+    for (const value of ['1', '2', '3']) publish(value, { ...two, messageId: 0 })
+    publish('4', { ...two, messageId: 0, clientId: '' })
+    publish('5', { ...two, messageId: 0, clientId: '' })
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('of a dead letter is kept once', async () => {
+    const { publish, outbox } = await world()
+    publish('broken{', { ...two, messageId: 3 })
+    publish('broken{', { ...two, messageId: 3, dup: true })
+    await settle()
+    expect((await readLane(outbox.lane('deadletters'), 0)).lines.size).toBe(1)
+  })
+})

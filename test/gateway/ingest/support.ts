@@ -1,0 +1,93 @@
+import { onTestFinished } from 'vitest'
+import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
+import { Ingest, type IngestCounter, type Publish, Unreleased } from '../../../gateway/ingest/index.ts'
+import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
+import { Outbox, type StateKeeper } from '../../../gateway/outbox/index.ts'
+import type { Disk } from '../../../gateway/ports/index.ts'
+import { noRules, type RuleEngine } from '../../../gateway/rules/index.ts'
+import { StateMachine } from '../../../gateway/state/index.ts'
+import { type SimulatedClock, systemRandom } from '../../../sync/runtime/index.ts'
+import { OUTBOX_SETTINGS } from '../../support/outbox.ts'
+
+export interface Pipeline {
+  ingest: Ingest
+  outbox: Outbox
+  counts: Partial<Record<IngestCounter, number>>
+  /** What was answered, in order: the payload, and the code of the refusal if it was one. */
+  answers: string[]
+  publish(payload: string, extra?: Partial<Publish>): void
+}
+
+/** Everything between the broker and the disk, put together as in the gateway. */
+export async function openPipeline(options: {
+  disk: Disk
+  clock: SimulatedClock
+  admission?: Partial<AdmissionSettings>
+  rules?: RuleEngine
+}): Promise<Pipeline> {
+  const { disk, clock } = options
+  const machine = new StateMachine({ dedupeWindow: 16, maxSeries: 1000 }, options.rules ?? noRules)
+  const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
+  const keeper: StateKeeper = {
+    takeSlices: (records) => machine.takeSlices(records),
+    replayFrom: (head) => machine.replayFrom(head),
+    rebuild: async (stored) => {
+      await machine.rebuild(stored)
+      await unreleased.rebuild(stored.attached())
+    },
+  }
+  const outbox: Outbox = await Outbox.open({
+    disk,
+    dir: '/data',
+    owner: { site: 'site', gateway: 'gw' },
+    settings: OUTBOX_SETTINGS,
+    clock,
+    random: systemRandom,
+    keeper,
+    events: {
+      damaged() {},
+      evicted() {},
+      failed() {},
+      recovered() {},
+      repaired() {},
+      full() {},
+      epochStarted() {},
+    },
+  })
+  onTestFinished(() => outbox.close().catch(() => undefined))
+  const counts: Partial<Record<IngestCounter, number>> = {}
+  const ingest = new Ingest({
+    topics: compileTopics({ site: 'site', templates: [{ template: 'sensors/{device}/{metric}' }], local: ['local/#'] }),
+    limits: { maxPayload: 10_000, maxReadingsPerMessage: 10, maxFuture: 1e12, maxAge: 1e15 },
+    admission: { maxPending: 1000, maxPendingBytes: 1e6, ...options.admission },
+    machine,
+    journal: outbox,
+    unreleased,
+    count: (counter) => {
+      counts[counter] = (counts[counter] ?? 0) + 1
+    },
+  })
+  const answers: string[] = []
+  const publish = (payload: string, extra: Partial<Publish> = {}): void => {
+    const message: Publish = {
+      clientId: 'c1',
+      topic: 'sensors/d1/temp',
+      payload: Buffer.from(payload),
+      qos: 1,
+      dup: false,
+      messageId: 1,
+      received: clock.now(),
+      ...extra,
+    }
+    ingest.accept(message, (error) => {
+      const code = error && 'code' in error ? ` ${String(error.code)}` : ''
+      answers.push(`${payload}${code}`)
+    })
+  }
+  return { ingest, outbox, counts, answers, publish }
+}
+
+/** Everything that is ready to run has its turn. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 12; i++) await new Promise((resolve) => setImmediate(resolve))
+}
