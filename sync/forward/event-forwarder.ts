@@ -24,6 +24,12 @@ interface ChainEnd {
   transition: number
 }
 
+/** One event, ready for its chain. */
+interface Link {
+  message: OutgoingMessage
+  transition: number
+}
+
 const BATCH_BYTES = 64 * 1024
 const CHAINS_IN_FLIGHT = 32
 const REMEMBERED_CHAINS = 10_000
@@ -85,17 +91,19 @@ export class EventForwarder {
   async #forwardSome(session: CentralSession, attempts: Attempts, signal: AbortSignal): Promise<void> {
     const { source, events, clock, origin } = this.#tools
     const slice = await source.read(source.cursor.next, BATCH_BYTES)
-    const chains = new Map<string, { message: OutgoingMessage; transition: number }[]>()
+    const chains = new Map<string, Link[]>()
     const lines = slice.body.toString('utf8').split('\n')
     lines.pop()
     let offset: Offset = slice.from
     for (const line of lines) {
       while (slice.gaps.some((gap) => gap.from <= offset && offset <= gap.to)) offset++
-      const event = JSON.parse(line) as ThresholdEvent
-      const message = encodeEvent(event, offset++, { ...origin, epoch: source.epoch })
-      const chain = chains.get(message.subject)
-      if (chain) chain.push({ message, transition: event.transition })
-      else chains.set(message.subject, [{ message, transition: event.transition }])
+      const link = encodeLink(line, offset++, { ...origin, epoch: source.epoch }, (error) =>
+        events.troubled(source.lane, error),
+      )
+      if (!link) continue
+      const chain = chains.get(link.message.subject)
+      if (chain) chain.push(link)
+      else chains.set(link.message.subject, [link])
     }
     const started = clock.monotonic()
     let last = source.cursor.sequence
@@ -146,5 +154,16 @@ export class EventForwarder {
     this.#chains.set(subject, end)
     if (this.#chains.size <= REMEMBERED_CHAINS) return
     for (const oldest of this.#chains.keys()) return void this.#chains.delete(oldest)
+  }
+}
+
+/** One that cannot be made a message never can be: it must not hold up those behind it. */
+function encodeLink(line: string, offset: Offset, origin: EventOrigin, failed: (error: unknown) => void): Link | null {
+  try {
+    const event = JSON.parse(line) as ThresholdEvent
+    return { message: encodeEvent(event, offset, origin), transition: event.transition }
+  } catch (error) {
+    failed(error)
+    return null
   }
 }

@@ -140,6 +140,7 @@ async function show(
       }
       before = { at: now, accepted: readings.accepted, forwarded: readings.forwarded }
     }
+    if (!readings) rates = { accepted: 0, forwarded: 0 }
     const elapsed = now - state.started
     if (canvas) {
       const { addresses } = site
