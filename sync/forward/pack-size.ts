@@ -10,8 +10,8 @@ export interface PackSizeSettings {
 const FIRST: Bytes = 64 * 1024
 /** One pack is in flight: one that takes less than this many round trips leaves the link idle most of the time. */
 const ROUND_TRIPS = 2
-/** How fast the shortest round trip seen is forgotten, a pack. */
-const FORGET = 0.01
+/** How fast the shortest round trip is forgotten, a small pack; large ones say nothing about it. */
+const FORGET = 0.1
 
 /**
  * How many bytes (before compression) the next pack may have. What counts is the time that its size costs: round trip minus
@@ -42,7 +42,7 @@ export class PackSize {
   acknowledged(filled: Bytes, roundTrip: Millis): void {
     const { target, minBytes, maxBytes } = this.#settings
     if (roundTrip < this.#shortest) this.#shortest = roundTrip
-    else this.#shortest += (roundTrip - this.#shortest) * FORGET
+    else if (filled <= minBytes) this.#shortest += (roundTrip - this.#shortest) * FORGET
     const cost = roundTrip - this.#shortest
     const goal = Math.max(target, this.#shortest * ROUND_TRIPS)
     if (cost > goal * 2) this.#bytes = Math.max(minBytes, this.#bytes / 2)

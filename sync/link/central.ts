@@ -59,7 +59,7 @@ export interface StreamPlan {
   max_msgs_per_subject: number
   duplicate_window: number
   allow_direct: boolean
-  /** No message can be deleted or the stream purged by a client: the chain stays whole. */
+  /** No single message can be deleted by a client: the chain stays whole. */
   deny_delete: boolean
   /** Never on a stream that gateways write to: one header of one publisher could wipe it. */
   allow_rollup_hdrs: boolean

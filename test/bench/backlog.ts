@@ -1,6 +1,8 @@
 import { parseConfig } from '../../gateway/config/index.ts'
 import { Ingest, Unreleased } from '../../gateway/ingest/index.ts'
 import { compileTopics } from '../../gateway/ingest/topics/index.ts'
+import { outboxLog } from '../../gateway/narrate.ts'
+import { createLog } from '../../gateway/observe/index.ts'
 import { Outbox, type StateKeeper } from '../../gateway/outbox/index.ts'
 import { levelDisk } from '../../gateway/ports/index.ts'
 import { noRules } from '../../gateway/rules/index.ts'
@@ -42,15 +44,7 @@ export async function buildBacklog(dir: string, count: number, signal: AbortSign
     clock: systemClock,
     random: systemRandom,
     keeper,
-    events: {
-      damaged: () => {},
-      evicted: () => {},
-      failed: () => {},
-      recovered: () => {},
-      repaired: () => {},
-      full: () => {},
-      epochStarted: () => {},
-    },
+    events: outboxLog(createLog('error', OWNER)),
   })
   try {
     const acceptor = new Ingest({

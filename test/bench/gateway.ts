@@ -35,7 +35,7 @@ export async function makeGateway(
   const config = join(dir, 'tidegate.yaml')
   await mkdir(dir, { recursive: true })
   await writeFile(config, gatewayYaml(settings, mqttPort))
-  const gateway = new GatewayProcess({ entry, config, env, every: 100 })
+  const gateway = new GatewayProcess({ entry, config, env, every: 250 })
   await scope.defer(() => gateway.stop())
   return { process: gateway, mqttPort }
 }

@@ -63,7 +63,7 @@ export const ingestQos1: Bench = {
     const { quick, say } = options
     const version = await mosquittoVersion()
     if (version === null) say('mosquitto is not installed (apt-get install mosquitto): nothing to compare with')
-    const rounds = quick ? 3 : 5
+    const rounds = quick ? 5 : 9
     const ours: Run[] = []
     const peers = { mosquitto: [] as Run[], durable: [] as Run[], lazy: [] as Run[] }
     for (let round = 1; round <= rounds; round++) {
@@ -115,8 +115,8 @@ async function measure(options: BenchOptions, scope: Scope, contender: Contender
       servers: [{ host: '127.0.0.1', port }],
       connections: CONNECTIONS,
       inFlight: IN_FLIGHT,
-      warmUp: quick ? 2_000 : 3_000,
-      duration: quick ? 6_000 : 13_000,
+      warmUp: quick ? 1_500 : 3_000,
+      duration: quick ? 4_500 : 11_000,
       name: DEVICE_NAME,
       signal,
     }),
