@@ -9,3 +9,9 @@ export async function tempDir(): Promise<string> {
   onTestFinished(() => rm(dir, { recursive: true, force: true }))
   return dir
 }
+
+/** The same for what several tests share; whoever made it removes it. */
+export async function makeTempDir(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { formatVerdict } from '../../../simulators/ledger/index.ts'
-import { Site, type SiteSummary } from '../../../simulators/site/index.ts'
+import type { Site, SiteSummary } from '../../../simulators/site/index.ts'
 import { describeError, UsageError } from '../../../sync/contract/index.ts'
 import { pause, seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
@@ -45,6 +44,9 @@ export const demo = defineCommand({
         'DEMO_ENTRY',
         'the demo starts gateways with its own command line; run it as `tidegate demo`',
       )
+    // Loaded only here: a gateway that runs for years does not carry simulators in its memory.
+    const { Site } = await import('../../../simulators/site/index.ts')
+    const { formatVerdict } = await import('../../../simulators/ledger/index.ts')
     const dir = options.dir === undefined ? await mkdtemp(join(tmpdir(), 'tidegate-demo-')) : resolve(options.dir)
     const tell = (line: string): void => void (options.json || context.stderr.write(`${line}\n`))
     try {

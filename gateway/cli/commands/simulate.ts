@@ -1,5 +1,3 @@
-import { Fleet, mixedFleet } from '../../../simulators/fleet/index.ts'
-import { Ledger, LedgerJournal } from '../../../simulators/ledger/index.ts'
 import { pause } from '../../../sync/runtime/index.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { duration, flag, integer, text } from '../option.ts'
@@ -38,6 +36,8 @@ export const simulate = defineCommand({
   ],
   exitCodes: { 1: 'something was not acknowledged until the end' },
   async run({ stdout, stderr, signal, clock }, { options }) {
+    const { Fleet, mixedFleet } = await import('../../../simulators/fleet/index.ts')
+    const { Ledger, LedgerJournal } = await import('../../../simulators/ledger/index.ts')
     const recording = options.ledger === undefined ? null : LedgerJournal.create({ path: options.ledger, clock })
     const ledger = recording?.ledger ?? new Ledger({ startedAt: clock.now() })
     const fleet = Fleet.start({

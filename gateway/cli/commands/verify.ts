@@ -1,5 +1,4 @@
 import { connect } from '@nats-io/transport-node'
-import { formatVerdict, loadLedger, natsCentral, verify as verifyLedger } from '../../../simulators/ledger/index.ts'
 import { describeError, OperatorError, UsageError } from '../../../sync/contract/index.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { duration, flag, integer, text } from '../option.ts'
@@ -25,6 +24,12 @@ export const verify = defineCommand({
         'OPTION_MISSING',
         'verify needs --ledger FILE, as written by `tidegate simulate --ledger FILE`',
       )
+    const {
+      formatVerdict,
+      loadLedger,
+      natsCentral,
+      verify: verifyLedger,
+    } = await import('../../../simulators/ledger/index.ts')
     const ledger = await loadLedger(options.ledger.split(','))
     const connection = await connect({ servers: options.server.split(',') }).catch((error: unknown) => {
       throw new OperatorError(
