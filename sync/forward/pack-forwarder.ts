@@ -1,4 +1,4 @@
-import { type Bytes, HEADERS, type Millis } from '../contract/index.ts'
+import { type Bytes, HEADERS, type Millis, type Offset } from '../contract/index.ts'
 import { type CentralSession, type ChainHead, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
 import { type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
@@ -8,7 +8,7 @@ import type { ForwardEvents } from './events.ts'
 import type { Pace } from './pace.ts'
 import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
-import { decidePosition, type Position } from './position.ts'
+import { decidePosition, forgotten, type Position } from './position.ts'
 import type { LaneSlice, LaneSource } from './source.ts'
 import { growth, untilAborted } from './wait.ts'
 
@@ -17,6 +17,11 @@ export interface PackSettings extends PackSizeSettings {
   /** How long a record may wait for others to share its pack. */
   linger: Millis
   ackTimeout: Millis
+}
+
+interface Prepared {
+  slice: LaneSlice
+  message: OutgoingMessage
 }
 
 interface Tools {
@@ -32,6 +37,8 @@ interface Tools {
 
 /** With nothing to send, the chain is looked at this often: a loss must not wait for the next reading to be noticed. */
 export const AUDIT_EVERY: Millis = 15_000
+/** Every so many times all the way, which reads the newest message too: on an idle, metered link that adds up. */
+const FULL_AUDIT = 40
 
 /** `auto` compresses when the link carries less than this: then the bytes cost more than the processor. */
 const SLOW_LINK_BYTES_PER_MS = 4000
@@ -145,23 +152,28 @@ export class PackForwarder {
     let { next, expected } = position
     // Small at first: whoever waits for the link to come back waits for its first message.
     let first = true
+    let prepared: Promise<Prepared> | null = null
+    let audits = 0
     while (!signal.aborted) {
       if (next >= source.head) {
-        if (!(await growth(source, next, clock, AUDIT_EVERY, signal))) return
-        await pause(clock, settings.linger, signal)
+        if (await growth(source, next, clock, AUDIT_EVERY, signal)) await pause(clock, settings.linger, signal)
+        else if (!signal.aborted && (++audits % FULL_AUDIT === 0 || (await this.#forgotten(session)))) return
         continue
       }
       await pause(clock, breaker.wait, signal)
       const limit = session.maxPayload - HEADER_ROOM
       const careful = first || breaker.state !== 'closed'
       const size = careful ? Math.min(limit, this.#size.minimum) : this.#size.bytes(limit)
-      const slice = await source.read(next, size)
+      const { slice, message } = await (prepared ?? this.#prepare(next, size, limit))
+      prepared = null
       if (slice.next === next) continue
-      const message = await this.#pack(slice, limit)
       await pause(clock, pace.take(message.body.length), signal)
       if (signal.aborted) return
       const started = clock.monotonic()
-      expected = await session.append(message, expected, this.#timeout(message.body.length))
+      const appending = session.append(message, expected, this.#timeout(message.body.length))
+      // While the centre works on this pack, the next one is made.
+      if (slice.next < source.head) prepared = this.#prepareAhead(slice.next, this.#size.bytes(limit), limit)
+      expected = await appending
       const roundTrip = clock.monotonic() - started
       next = slice.next
       first = false
@@ -172,6 +184,24 @@ export class PackForwarder {
       events.stored(source.lane, slice.count, message.body.length, roundTrip)
       for (const gap of slice.gaps) events.declared(source.lane, gap)
     }
+  }
+
+  async #prepare(from: Offset, size: Bytes, limit: Bytes): Promise<Prepared> {
+    const slice = await this.#tools.source.read(from, size)
+    return { slice, message: await this.#pack(slice, limit) }
+  }
+
+  /** The same for a pack that may not be wanted any more when it is ready: then its failure does not matter either. */
+  #prepareAhead(from: Offset, size: Bytes, limit: Bytes): Promise<Prepared> {
+    const prepared = this.#prepare(from, size, limit)
+    prepared.catch(() => undefined)
+    return prepared
+  }
+
+  /** Whether the stream has less than it acknowledged. Reads no message: on an idle, metered link that would add up. */
+  async #forgotten(session: CentralSession): Promise<boolean> {
+    const { source, target, settings } = this.#tools
+    return forgotten(await session.facts(target.stream, settings.ackTimeout), source.cursor) !== null
   }
 
   /** The slice as a message; a single record that no message of this server can hold is declared, not sent. */

@@ -162,7 +162,7 @@ class NatsSession implements CentralSession {
         if (error.code === API_ERROR.wrongLastSequenceUnknown)
           throw new WrongLastSequenceError(message.subject, expected, null)
       }
-      throw mapError(error, what)
+      throw mapError(error, what, message.stream)
     }
   }
 
@@ -248,7 +248,7 @@ function mapError(error: unknown, what: string, stream?: string): RetryableError
     if (error.code === API_ERROR.streamNotFound) return new StreamMissingError(stream ?? what, error)
     return new RefusedError(what, `${error.message} (${error.code})`, error)
   }
-  if (error instanceof RequestError && error.isNoResponders())
+  if (isUnheard(error) || (error instanceof Error && isUnheard(error.cause)))
     return stream === undefined
       ? new RefusedError(what, 'nobody answers there; is JetStream on, and does the stream exist?', error)
       : new StreamMissingError(stream, error)
@@ -256,3 +256,6 @@ function mapError(error: unknown, what: string, stream?: string): RetryableError
   if (error instanceof JetStreamError) return new RefusedError(what, error.message, error)
   return new UnknownOutcomeError(what, error)
 }
+
+/** Nobody listens on the subject. The client wraps it as "JetStream is not enabled", which is one of the reasons. */
+const isUnheard = (error: unknown): boolean => error instanceof RequestError && error.isNoResponders()

@@ -32,6 +32,7 @@ async function realCentre(): Promise<Centre> {
     async dieUnder(request) {
       await server.kill('SIGSTOP')
       const outcome = request()
+      outcome.catch(() => undefined)
       // It is on its way to a process that will never read it.
       await new Promise((resolve) => setImmediate(resolve))
       await server.kill('SIGKILL')
@@ -194,7 +195,7 @@ describe.each([
     await expect(session.head(name, subject('a'), TIMEOUT)).rejects.toMatchObject(missing)
     await expect(session.nextFrom(name, subject('a'), 1, TIMEOUT)).rejects.toMatchObject(missing)
     await expect(session.append(message(name, subject('a'), 1), 0, TIMEOUT)).rejects.toMatchObject({
-      code: 'LINK_REFUSED',
+      ...missing,
     })
   })
 
