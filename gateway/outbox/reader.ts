@@ -31,6 +31,8 @@ export class LaneReader implements LaneSource {
   readonly #listeners = new Set<() => void>()
   /** Where the last slice ended if that was the end of a block: the next read needs no search. */
   #boundary: Offset | null = null
+  /** A block that was read and did not fit into the last slice. */
+  #spare: Block | null = null
   #oldestPending: Millis | null = null
 
   constructor(lane: Lane, host: ReaderHost) {
@@ -95,14 +97,17 @@ export class LaneReader implements LaneSource {
     const { head } = this
     const store = await this.#host.store()
     const slice = new SliceBuilder(from, maxBytes)
-    for await (const block of this.#blocks(store, from)) {
+    for await (const block of this.#blocksAhead(store, from)) {
       if (block.first >= head) break
       if (block.first + block.count <= slice.next) continue
       if (block.first > slice.next) {
         const holes = await this.#holes(store, slice.next, block.first - 1)
         if (!slice.skip(holes, block.lineageBefore)) return slice.done()
       }
-      if (!slice.take(block)) return slice.done()
+      if (!slice.take(block)) {
+        this.#spare = block
+        return slice.done()
+      }
       this.#boundary = slice.next
     }
     // Everything up to the head was seen; what is missing at its end is missing for good.
@@ -139,6 +144,19 @@ export class LaneReader implements LaneSource {
       if (!this.#host.state().gaps.has(first))
         throw new RetryableError('OUTBOX_READ_FAILED', `block ${first} of ${this.lane} can be read only now and then`)
     }
+  }
+
+  /** The same as `#blocks`, beginning with the block that the last slice had no room for. */
+  async *#blocksAhead(store: KeyValueStore, from: Offset): AsyncIterable<Block> {
+    const spare = this.#spare
+    this.#spare = null
+    if (!spare || from < spare.first || from >= spare.first + spare.count || this.#host.state().gaps.has(spare.first)) {
+      yield* this.#blocks(store, from)
+      return
+    }
+    yield spare
+    this.#boundary = spare.first + spare.count
+    yield* this.#blocks(store, this.#boundary)
   }
 
   /** Sound blocks from the one that holds `from` on; damaged ones are set aside on the way. */

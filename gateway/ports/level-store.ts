@@ -12,7 +12,7 @@ const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 const BLOCK_CACHE_BYTES = 2 * 1024 * 1024
 const SCAN_BATCH = 16
 const KEY_BATCH = 256
-const SCAN_BYTES = 1024 * 1024
+const SCAN_BYTES = 256 * 1024
 
 /** LevelDB's own lock does not hold within one process once a second opening failed, so this one does. */
 const openPaths = new Set<string>()

@@ -82,6 +82,19 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  /** Another disk with what a power cut would leave of this one. */
+  copy(): MemoryDisk {
+    const copy = new MemoryDisk()
+    for (const [path, text] of this.#files) copy.#files.set(path, text)
+    for (const [path, volume] of this.#volumes) {
+      const twin: Volume = { table: new OrderedTable(), unsynced: new Map(), bytes: 0 }
+      for (const [key, value] of volume.table.entries('', '\u0100', false)) change(twin, key, value)
+      for (const [key, value] of volume.unsynced) change(twin, key, value)
+      copy.#volumes.set(path, twin)
+    }
+    return copy
+  }
+
   /** Deletes a store as a broken disk would: the marker file beside it stays. */
   loseStore(path: string): void {
     this.#volumes.delete(path)
