@@ -7,6 +7,6 @@ export type {
   StreamFacts,
   StreamPlan,
 } from './central.ts'
-export { RefusedError, StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
+export { StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
 export { connectNats, type NatsSettings, natsDialer, type ReconnectSettings } from './nats.ts'
 export { type LinkFaults, NO_FAULTS, SimulatedCentre } from './simulated-centre.ts'

@@ -41,6 +41,9 @@ export async function packsIn({ manager }: Observer): Promise<{ packs: number; r
   }
 }
 
+/** On a busy machine a stream of three copies has no leader now and then: that slows the peer down, it is no reason to end. */
+const RETRIES = 40
+
 /** Publishes from memory, each awaited, `inFlight` of them at any time. */
 export async function publishAll(
   { client }: Observer,
@@ -55,7 +58,7 @@ export async function publishAll(
   const { subject, body, count, inFlight, signal } = options
   let next = 0
   const lane = async (): Promise<void> => {
-    while (next < count && !signal.aborted) await client.publish(subject, body(next++))
+    while (next < count && !signal.aborted) await client.publish(subject, body(next++), { retries: RETRIES })
   }
   await Promise.all(Array.from({ length: inFlight }, lane))
   signal.throwIfAborted()
