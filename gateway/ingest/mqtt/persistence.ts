@@ -23,6 +23,8 @@ export interface PersistenceEvents<C> {
   isCurrent(client: C): boolean
   /** The client released a QoS 2 packet identifier (PUBREL), or all of them (clean session). */
   onReleased(clientId: string, messageId: number | null): void
+  /** A QoS 2 publish turned out to be a repeat: it is answered, and goes no further. */
+  onRepeat(client: C): void
 }
 
 const NO_SUCH_PACKET = new RetryableError(
@@ -117,6 +119,7 @@ export class MemoryPersistence<C extends OwnerOfSession> {
     if (packet.cmd === 'pubrel') this.#events.onReleased(client.id, packet.messageId)
     else if (!known) this.#unreleased.add(client.id, packet.messageId)
     if (!known) throw NO_SUCH_PACKET
+    if (packet.cmd === 'publish') this.#events.onRepeat(client)
     return packet
   }
 

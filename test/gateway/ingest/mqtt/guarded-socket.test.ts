@@ -9,12 +9,14 @@ import { Peer, turn } from './support/peer.ts'
 function setUp(maxInflightBytes = 1000) {
   const peer = new Peer({ highWaterMark: 100 })
   const violations: Violation[] = []
+  const clogs: Array<() => void> = []
   const connection = new GuardedSocket(peer, {
     guard: new FrameGuard(defaultMqttLimits),
     maxInflightBytes,
     onViolation: (fault) => violations.push(fault),
+    onClogged: (resume) => clogs.push(resume),
   })
-  return { peer, connection, violations }
+  return { peer, connection, violations, clogs }
 }
 
 function readable(connection: GuardedSocket): Buffer[] {
