@@ -21,6 +21,10 @@ declare module 'aedes' {
     readonly subscriptions: Record<string, { qos: 0 | 1 | 2 } | undefined>
     readonly will: object | null
     readonly _authorized: boolean
+    /** Runs out when the client is silent for too long; null before CONNECT and from `close` on. */
+    readonly _keepaliveTimer: NodeJS.Timeout | null
+    /** Calls back when the connection has drained or is gone; cuts it when that takes longer than `drainTimeout`. */
+    waitForDrain(callback: () => void): void
   }
 }
 

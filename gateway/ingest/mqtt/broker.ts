@@ -6,6 +6,7 @@ import type { Clock } from '../../../sync/runtime/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
 import type { Client } from './aedes-internals.ts'
+import { DirectWay } from './direct-way.ts'
 import { FanOut } from './fan-out.ts'
 import { FrameGuard } from './frame-guard.ts'
 import { GuardedSocket } from './guarded-socket.ts'
@@ -48,8 +49,8 @@ export interface Broker {
 
 /**
  * aedes behind one adapter: it keeps connections, sessions and subscriptions; every publish (wills too) goes to the
- * acceptor, and only its `done` lets aedes acknowledge, in the order in which `done` is called. Local subscribers see a
- * publish after that.
+ * acceptor, and only its `done` lets it be acknowledged, in the order in which `done` is called. Local subscribers see a
+ * publish after that. Most publishes go past aedes, see `DirectWay`.
  *
  * QoS 2 (MQTT 3.1.1 §4.3.3): each transmission, repeats included, goes to the acceptor, PUBREC follows its `done`; local
  * subscribers see the first only, until PUBREL, which the acceptor is told of before PUBCOMP.
@@ -66,6 +67,7 @@ class BrokerAdapter implements Broker {
   readonly #open = new Set<GuardedSocket>()
   /** Stops the clock that a connection has until its CONNACK. */
   readonly #deadlines = new WeakMap<Duplex, () => void>()
+  readonly #ways = new WeakMap<Duplex, DirectWay>()
   readonly #gate: PublishGate
   readonly #policy: SubscriberPolicy
   #closing = false
@@ -92,6 +94,7 @@ class BrokerAdapter implements Broker {
         takeGrant: (subscription) => policy.takeGrant(subscription),
         isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
         onReleased: (client, messageId) => this.#release(client, messageId),
+        onRepeat: (client) => this.#ways.get(client.conn)?.caughtUp(),
       },
     )
     this.#aedes = new LocalBroker(
@@ -122,6 +125,7 @@ class BrokerAdapter implements Broker {
           counters.increment('clients.takenOver')
           log.debug({ clientId }, 'a new connection took over the client id')
         },
+        onPublished: (client) => this.#ways.get(client.conn)?.caughtUp(),
       },
     )
   }
@@ -142,28 +146,34 @@ class BrokerAdapter implements Broker {
     this.#aedes.on('connackSent', (packet, client) => {
       if (packet.returnCode === 0) this.#deadlines.get(client.conn)?.()
     })
-    this.#aedes.on('clientReady', ({ conn }) => {
+    this.#aedes.on('clientReady', (client) => {
+      const { conn } = client
+      if (!(conn instanceof GuardedSocket)) return
+      this.#ways.get(conn)?.open(client, conn)
       // The library handles what came together with CONNECT right after this event; what comes now has to stay behind it.
-      if (conn instanceof GuardedSocket) conn.accept()
+      conn.accept()
     })
     await this.#aedes.listen()
   }
 
   attach(stream: Duplex, peer: string): GuardedSocket {
-    const { limits, clock, counters, log } = this.#options
+    const { limits, clock, counters, log, acceptor } = this.#options
+    const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes })
     const connection = new GuardedSocket(stream, {
-      guard: new FrameGuard(limits),
+      guard: new FrameGuard(limits, way),
       maxInflightBytes: limits.maxInflightBytes,
       onViolation: (fault) => {
         counters.increment(`violations.${fault.code}`)
         log.debug({ code: fault.code, clientId: client.id, peer }, `MQTT connection cut: ${fault.message}`)
       },
+      onClogged: (resume) => client.waitForDrain(resume),
     })
     const stopDeadline = clock.after(limits.connectTimeout, () => {
       counters.increment('connections.timedOut')
       connection.destroy()
     })
     this.#deadlines.set(connection, stopDeadline)
+    this.#ways.set(connection, way)
     this.#open.add(connection)
     connection.once('close', () => {
       stopDeadline()

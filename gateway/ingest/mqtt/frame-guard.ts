@@ -11,11 +11,10 @@ export interface FrameLimits extends ConnectLimits, FilterLimits {
   maxSubscribeBytes: Bytes
 }
 
-/** Where one PUBLISH lies in `data`. Offsets are valid only during the call. */
+/** Where one whole PUBLISH lies in `data`. The object is valid only during the call; `data` is not written to again. */
 export interface PublishFrame {
   data: Buffer
-  /** The frame is `data[start..end)`; `end` lies beyond `data` while the rest of the payload has yet to come. */
-  start: number
+  /** The payload is `data[payloadStart..end)`. */
   end: number
   /** The topic is `data[topicStart..topicEnd)`: valid UTF-8, no wildcard, within the limits. */
   topicStart: number
@@ -25,15 +24,20 @@ export interface PublishFrame {
   payloadStart: number
   qos: 0 | 1 | 2
   dup: boolean
-  retain: boolean
 }
 
-/**
- * Looks at what passes the guard. This is the door for a direct way of readings past the broker library: the guard
- * already knows frame, topic, packet identifier and payload of every PUBLISH before the library's parser sees a byte.
- */
+/** Takes PUBLISH frames out of the stream: the guard knows everything about them before a parser sees a byte. */
 export interface FrameSink {
-  onPublishFrame(frame: PublishFrame): void
+  /**
+   * Whether it takes the next PUBLISH. One that it takes is held until it is whole, and asked about once more then; one that
+   * it does not take passes like any other frame.
+   */
+  takes(qos: 0 | 1 | 2, retain: boolean): boolean
+  onTaken(frame: PublishFrame): void
+  /** A PUBLISH that was not taken passes. */
+  onLeft(): void
+  /** `push` has taken one or more. */
+  onChunk(): void
 }
 
 const TYPE = {
@@ -60,7 +64,8 @@ const NOTHING = Buffer.alloc(0)
  * Scans a client's byte stream for MQTT 3.1.1 frames before any parser sees it, and lets bytes pass only when the
  * checks that concern them have passed: a whole control packet, or a PUBLISH up to its payload (which streams).
  * So it holds at most one control packet or one PUBLISH header, and an oversized packet is refused after its fixed
- * header. Whole frames in a chunk pass as that chunk: no copy.
+ * header. Whole frames in a chunk pass as that chunk: no copy. With a sink, a PUBLISH that it takes does not pass, and is
+ * held until it is whole.
  *
  *     awaiting-connect ── CONNECT ──▶ open ── DISCONNECT ──▶ ended (what follows is dropped, MQTT-3.14.4-2)
  *            └───────── violation ─────┴────▶ refused (final)
@@ -76,6 +81,20 @@ export class FrameGuard {
   #heldLength = 0
   #needed = 0
   #passed: Buffer | null = null
+  /** The last frame judged went to the sink. */
+  #took = false
+  /** Shown to the sink, one object for all frames. */
+  readonly #found: PublishFrame = {
+    data: NOTHING,
+    end: 0,
+    topicStart: 0,
+    topicEnd: 0,
+    packetId: 0,
+    payloadStart: 0,
+    qos: 0,
+    dup: false,
+  }
+  #tookAny = false
   #violation: Violation | null = null
 
   constructor(limits: FrameLimits, sink?: FrameSink) {
@@ -102,17 +121,39 @@ export class FrameGuard {
     this.#passed = null
     if (this.#state === 'refused') return this.#violation
     if (this.#state === 'ended') return null
-    if (this.#heldLength === 0) return this.#scan(chunk)
-    const wanted = this.#needed - this.#heldLength
-    this.#hold(wanted < chunk.length ? chunk.subarray(0, wanted) : chunk)
-    if (this.#heldLength < this.#needed) return null
-    const head = this.#held.subarray(0, this.#heldLength)
-    this.#release()
-    return this.#scan(wanted < chunk.length ? Buffer.concat([head, chunk.subarray(wanted)]) : head)
+    const fault = this.#take(chunk)
+    if (this.#tookAny) {
+      this.#tookAny = false
+      // Or it would keep the chunk alive.
+      this.#found.data = NOTHING
+      this.#sink?.onChunk()
+    }
+    return fault
+  }
+
+  #take(chunk: Buffer): Violation | null {
+    let at = 0
+    while (this.#heldLength > 0) {
+      const wanted = this.#needed - this.#heldLength
+      if (at + wanted > chunk.length) {
+        this.#hold(chunk.subarray(at))
+        return null
+      }
+      this.#hold(chunk.subarray(at, at + wanted))
+      at += wanted
+      const head = this.#held.subarray(0, this.#heldLength)
+      this.#release()
+      const fault = this.#scan(head)
+      if (fault !== null) return fault
+    }
+    if (at === chunk.length || this.#state === 'ended') return null
+    return this.#scan(at === 0 ? chunk : chunk.subarray(at))
   }
 
   #scan(data: Buffer): Violation | null {
     let at = 0
+    /** What passes begins here, and has not been passed on yet. */
+    let pass = 0
     if (this.#payloadLeft > 0) {
       at = Math.min(this.#payloadLeft, data.length)
       this.#payloadLeft -= at
@@ -122,17 +163,28 @@ export class FrameGuard {
       if (next === REFUSED) {
         this.#state = 'refused'
         this.#release()
+        this.#passed = null
         return this.#violation
       }
       if (next === INCOMPLETE) {
         this.#hold(data.subarray(at))
         break
       }
+      if (this.#took) {
+        this.#took = false
+        this.#pass(data, pass, at)
+        pass = next
+      }
       at = next
     }
-    if (at === data.length) this.#passed = data
-    else if (at > 0) this.#passed = data.subarray(0, at)
+    this.#pass(data, pass, at)
     return null
+  }
+
+  #pass(data: Buffer, start: number, end: number): void {
+    if (start === end) return
+    const bytes = start === 0 && end === data.length ? data : data.subarray(start, end)
+    this.#passed = this.#passed === null ? bytes : Buffer.concat([this.#passed, bytes])
   }
 
   /** Judges the frame at `start`: where the next one begins, or INCOMPLETE (`#needed` set), or REFUSED. */
@@ -193,11 +245,24 @@ export class FrameGuard {
     if (qos !== 0 && packetId === 0)
       return this.#refuse('PACKET_ID_ZERO', 'expected a packet identifier, came 0 (MQTT-2.3.1-1)')
 
-    if (this.#sink !== undefined) {
-      const dup = (flags & 0x08) !== 0
-      const retain = (flags & 0x01) !== 0
-      this.#sink.onPublishFrame({ data, start, end, topicStart, topicEnd, packetId, payloadStart, qos, dup, retain })
+    const sink = this.#sink
+    if (sink?.takes(qos, (flags & 0x01) !== 0)) {
+      if (end > data.length) return this.#await(end - start)
+      const found = this.#found
+      found.data = data
+      found.end = end
+      found.topicStart = topicStart
+      found.topicEnd = topicEnd
+      found.packetId = packetId
+      found.payloadStart = payloadStart
+      found.qos = qos
+      found.dup = (flags & 0x08) !== 0
+      this.#took = true
+      this.#tookAny = true
+      sink.onTaken(found)
+      return end
     }
+    sink?.onLeft()
     if (end <= data.length) return end
     this.#payloadLeft = end - data.length
     return data.length

@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream'
 import type { Bytes } from '../../../sync/contract/index.ts'
+import { AckWriter } from './ack-writer.ts'
 import type { FrameGuard } from './frame-guard.ts'
 import { type Violation, violation } from './violation.ts'
 
@@ -14,6 +15,8 @@ export interface GuardedSocketOptions {
   /** Bytes held by publishes under way (`hold`) at which the socket is no longer read. */
   maxInflightBytes: Bytes
   onViolation(violation: Violation): void
+  /** The client does not read its acknowledgements: call `resume` when it does (or the connection is gone). */
+  onClogged(resume: () => void): void
 }
 
 /**
@@ -28,7 +31,9 @@ export interface GuardedSocketOptions {
  * after `rest`. From `refused` on nothing more reaches the broker.
  *
  * Backpressure goes through in both directions: a resting connection leaves its bytes in the kernel, and a write
- * completes when the socket took it.
+ * completes when the socket took it. A client that does not read its acknowledgements is not read either.
+ *
+ * `acknowledge` and the library write to one and the same stream, whole packets in the order of the calls.
  */
 export class GuardedSocket extends Duplex {
   readonly #socket: Duplex
@@ -40,6 +45,9 @@ export class GuardedSocket extends Duplex {
   /** What `#adjust` last told the socket. */
   #reading = false
   #inflight = 0
+  /** Acknowledgements wait for a client that does not read them. */
+  #clogged = false
+  readonly #acks = new AckWriter((packets) => this.#writeAcks(packets))
   #written: (() => void) | null = null
 
   constructor(socket: Duplex, options: GuardedSocketOptions) {
@@ -80,6 +88,11 @@ export class GuardedSocket extends Duplex {
     if (!this.#reading) this.#adjust()
   }
 
+  /** Answers a QoS 1 publish with PUBACK; nothing happens when the connection is over. */
+  acknowledge(packetId: number): void {
+    this.#acks.add(packetId)
+  }
+
   /** Reads no more, for good: what is in flight may still be answered. */
   rest(): void {
     this.#rested = true
@@ -89,6 +102,7 @@ export class GuardedSocket extends Duplex {
   /** Sends what has been written, says goodbye and takes nothing more; the connection is gone when the client agrees. */
   hangUp(): void {
     if (this.#state === 'refused' || this.destroyed) return
+    this.#acks.flush()
     this.#state = 'refused'
     this.end()
     // What still comes is read and dropped, or the client's own goodbye would never be seen.
@@ -103,6 +117,22 @@ export class GuardedSocket extends Duplex {
     this.#options.onViolation(fault)
     if (fault.connack === undefined) this.destroy()
     else this.#socket.end(Buffer.from([0x20, 2, 0, fault.connack]), () => this.destroy())
+  }
+
+  override write(chunk: unknown, callback?: (error: Error | null | undefined) => void): boolean
+  override write(
+    chunk: unknown,
+    encoding: BufferEncoding,
+    callback?: (error: Error | null | undefined) => void,
+  ): boolean
+  override write(
+    chunk: unknown,
+    second?: BufferEncoding | ((error: Error | null | undefined) => void),
+    callback?: (error: Error | null | undefined) => void,
+  ): boolean {
+    // The library writes a packet piece by piece, in one go: what is gathered goes before its first piece.
+    this.#acks.flush()
+    return typeof second === 'string' ? super.write(chunk, second, callback) : super.write(chunk, second)
   }
 
   override _read(): void {
@@ -155,7 +185,8 @@ export class GuardedSocket extends Duplex {
       return
     }
     const { passed } = this.#options.guard
-    if (passed === null) return
+    // A publish that was refused at once has cut the connection.
+    if (passed === null || this.destroyed) return
     const full = !this.push(passed)
     if (full) this.#wanted = false
     if (this.#state === 'awaiting-connect') this.#state = 'connecting'
@@ -164,12 +195,22 @@ export class GuardedSocket extends Duplex {
 
   #adjust(): void {
     const allowed = this.#state === 'awaiting-connect' || this.#state === 'accepted'
-    const room = this.#wanted && !this.#rested && this.#inflight < this.#options.maxInflightBytes
-    const read = allowed && room && !this.destroyed
+    const room = this.#wanted && !this.#clogged && this.#inflight < this.#options.maxInflightBytes
+    const read = allowed && room && !this.#rested && !this.destroyed
     if (read === this.#reading) return
     this.#reading = read
     if (read) this.#socket.resume()
     else this.#socket.pause()
+  }
+
+  #writeAcks(packets: Buffer): void {
+    if (!this.writable || super.write(packets) || this.#clogged) return
+    this.#clogged = true
+    this.#adjust()
+    this.#options.onClogged(() => {
+      this.#clogged = false
+      this.#adjust()
+    })
   }
 
   #deliver(open: boolean, callback: () => void): void {

@@ -29,6 +29,8 @@ export interface LocalBrokerStores {
 export interface LocalBrokerEvents {
   onRetainRefused(topic: string): void
   onTakenOver(clientId: string): void
+  /** The library is done with a publish, or a will, of `client`: it was acknowledged, and goes to subscribers now. */
+  onPublished(client: Client): void
 }
 
 /**
@@ -54,7 +56,13 @@ export class LocalBroker extends Aedes {
   override publish(packet: PublishPacket, ...rest: [Done?] | [Client | null, Done?]): void {
     const [client, done] = typeof rest[0] === 'function' ? [null, rest[0]] : [rest[0] ?? null, rest[1]]
     if (client === null || !isReserved(packet.topic)) this.#publish(packet)
+    if (client !== null) this.#events.onPublished(client)
     done?.()
+  }
+
+  /** Hands a client's message, not retained and not on a reserved topic, to its local subscribers. Never fails. */
+  distribute(topic: string, payload: Buffer, qos: QoS): void {
+    this.#distribute(topic, payload, qos, false)
   }
 
   override registerClient(client: Client): void {
@@ -68,16 +76,24 @@ export class LocalBroker extends Aedes {
   }
 
   #publish(packet: PublishPacket): void {
-    const { retained, fanOut, sessions } = this.#stores
-    const { topic, qos } = packet
-    if (packet.retain && !retained.store(topic, bytesOf(packet.payload), qos)) this.#events.onRetainRefused(topic)
-    const receivers = fanOut.match(topic)
-    const keepers = qos > 0 ? sessions.keepers(topic) : null
-    if (receivers.length > 0 || keepers !== null) this.#distribute(packet, receivers, keepers)
+    const { topic, qos, retain } = packet
+    const payload = bytesOf(packet.payload)
+    if (retain && !this.#stores.retained.store(topic, payload, qos)) this.#events.onRetainRefused(topic)
+    this.#distribute(topic, payload, qos, retain)
   }
 
-  #distribute(
-    packet: PublishPacket,
+  #distribute(topic: string, payload: Buffer, qos: QoS, retain: boolean): void {
+    const { fanOut, sessions } = this.#stores
+    const receivers = fanOut.match(topic)
+    const keepers = qos > 0 ? sessions.keepers(topic) : null
+    if (receivers.length > 0 || keepers !== null) this.#send(topic, payload, qos, retain, receivers, keepers)
+  }
+
+  #send(
+    topic: string,
+    payload: Buffer,
+    qos: QoS,
+    retain: boolean,
     receivers: ReadonlyArray<Deliver<LocalMessage>>,
     keepers: ReadonlyMap<string, QoS> | null,
   ): void {
@@ -85,10 +101,10 @@ export class LocalBroker extends Aedes {
       cmd: 'publish',
       brokerId: this.id,
       brokerCounter: ++this.counter,
-      topic: packet.topic,
-      payload: bytesOf(packet.payload),
-      qos: packet.qos,
-      retain: packet.retain,
+      topic,
+      payload,
+      qos,
+      retain,
       // MQTT-3.3.1-3: the publisher's DUP flag is not propagated.
       dup: false,
     }

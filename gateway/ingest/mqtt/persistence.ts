@@ -27,6 +27,8 @@ export interface PersistenceEvents<C> {
    * @returns resolves when PUBCOMP may be sent; never rejects
    */
   onReleased(client: C, messageId: number | null): Promise<void>
+  /** A QoS 2 publish turned out to be a repeat: it is answered, and goes no further. */
+  onRepeat(client: C): void
 }
 
 const NO_SUCH_PACKET = new RetryableError(
@@ -122,6 +124,7 @@ export class MemoryPersistence<C extends OwnerOfSession> {
     if (packet.cmd === 'pubrel') await this.#events.onReleased(client, packet.messageId)
     else if (!known) this.#unreleased.add(client.id, packet.messageId)
     if (!known) throw NO_SUCH_PACKET
+    if (packet.cmd === 'publish') this.#events.onRepeat(client)
     return packet
   }
 

@@ -7,7 +7,7 @@ import { GuardedSocket } from './guarded-socket.ts'
 import type { Log, MqttCounters } from './observation.ts'
 
 /** What a publish under way costs beside its payload. */
-const PUBLISH_OVERHEAD: Bytes = 256
+export const PUBLISH_OVERHEAD: Bytes = 256
 
 export interface PublishGateOptions {
   acceptor: Acceptor
@@ -25,9 +25,9 @@ export interface PublishGateOptions {
 export const isReserved = (topic: string): boolean => topic.startsWith('$SYS/')
 
 /**
- * The way of every publish, wills included: aedes goes on (acknowledgement, local subscribers) only from the acceptor's
+ * The way of every publish that the library parses, wills included: aedes goes on (acknowledgement, local subscribers) only from the acceptor's
  * `done`, and closes the connection without an acknowledgement when that brings an error, which is the only "no" that
- * MQTT 3.1.1 has.
+ * MQTT 3.1.1 has. It also keeps the account of everything that is with the acceptor, whichever way it came.
  */
 export class PublishGate {
   readonly #options: PublishGateOptions
@@ -42,11 +42,37 @@ export class PublishGate {
     return this.#pending
   }
 
+  /** A publish goes to the acceptor. */
+  enter(): void {
+    this.#pending++
+  }
+
+  /** Its answer came, and has been passed on. */
+  leave(): void {
+    this.#pending--
+    if (this.#pending === 0) this.#options.onIdle()
+  }
+
+  /** A publish to a topic of the broker's own came: it goes nowhere. */
+  dropReserved(): void {
+    this.#options.counters.increment('publishes.reserved')
+  }
+
+  /** The acceptor would not take it. */
+  refused(error: Error, will: boolean): void {
+    const { counters, log } = this.#options
+    counters.increment(will ? 'wills.refused' : 'publishes.refused')
+    log.debug(
+      { reason: error.message, will },
+      'publish refused: it gets no acknowledgement and its connection is closed',
+    )
+  }
+
   /** @param client null for the will of a client that is gone */
   pass(client: Client | null, packet: PublishPacket, done: (error: Error | null) => void): void {
     const { acceptor, clock, counters } = this.#options
     if (isReserved(packet.topic)) {
-      counters.increment('publishes.reserved')
+      this.dropReserved()
       done(null)
       return
     }
@@ -55,7 +81,7 @@ export class PublishGate {
     const connection = !will && client.conn instanceof GuardedSocket ? client.conn : null
     const bytes = payload.length + PUBLISH_OVERHEAD
     connection?.hold(bytes)
-    this.#pending++
+    this.enter()
     acceptor.accept(
       {
         clientId: client?.id ?? '',
@@ -67,25 +93,12 @@ export class PublishGate {
         received: clock.now(),
       },
       (error) => {
-        this.#pending--
         connection?.settle(bytes)
-        if (will || error !== null) this.#report(will, error)
+        if (error !== null) this.refused(error, will)
+        else if (will) counters.increment('wills.accepted')
         done(error)
-        if (this.#pending === 0) this.#options.onIdle()
+        this.leave()
       },
-    )
-  }
-
-  #report(will: boolean, error: Error | null): void {
-    const { counters, log } = this.#options
-    if (error === null) {
-      counters.increment('wills.accepted')
-      return
-    }
-    counters.increment(will ? 'wills.refused' : 'publishes.refused')
-    log.debug(
-      { reason: error.message, will },
-      'publish refused: it gets no acknowledgement and its connection is closed',
     )
   }
 }

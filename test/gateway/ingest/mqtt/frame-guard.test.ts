@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest'
 import { describe, expect } from 'vitest'
-import { FrameGuard, type FrameLimits, type PublishFrame } from '../../../../gateway/ingest/mqtt/frame-guard.ts'
+import { FrameGuard, type FrameLimits, type FrameSink } from '../../../../gateway/ingest/mqtt/frame-guard.ts'
 import type { ViolationCode } from '../../../../gateway/ingest/mqtt/violation.ts'
 import {
   connectPacket,
@@ -323,30 +323,78 @@ describe('any stream', () => {
         id,
         dup: fc.boolean(),
         retain: fc.boolean(),
+        size: fc.nat(200),
+        wanted: fc.boolean(),
       }),
       { maxLength: 10 },
     ),
     cuts,
-  ])('shows its sink where each PUBLISH lies', (publishes, at) => {
+  ])('shows its sink where each PUBLISH lies, and passes what the sink does not take', (publishes, at) => {
     const seen: unknown[] = []
-    const onPublishFrame = (found: PublishFrame): void => {
-      const { data, start, end, topicStart, topicEnd, packetId, payloadStart, qos, dup, retain } = found
-      seen.push({ topic: data.toString('utf8', topicStart, topicEnd), id: packetId, qos, dup, retain })
-      const header = packetId === 0 ? 0 : 2
-      expect(payloadStart).toBe(topicEnd + header)
-      expect(end - payloadStart).toBe(10)
-      expect(data[start] ?? 0).toBeGreaterThanOrEqual(0x30)
+    let turn = 0
+    let chunksTaken = 0
+    const sink: FrameSink = {
+      takes: (qos, retain) => {
+        expect([qos, retain]).toEqual([publishes[turn]?.qos, publishes[turn]?.retain])
+        return publishes[turn]?.wanted ?? false
+      },
+      onTaken: ({ data, topicStart, topicEnd, packetId, payloadStart, end, qos, dup }) => {
+        const payload = Buffer.from(data.subarray(payloadStart, end))
+        seen.push({ topic: data.toString('utf8', topicStart, topicEnd), id: packetId, qos, dup, payload })
+        turn++
+      },
+      onLeft: () => {
+        turn++
+      },
+      onChunk: () => {
+        chunksTaken++
+      },
     }
-    const guard = new FrameGuard(limits, { onPublishFrame })
-    const expected = publishes.map((each) => ({
-      ...each,
-      dup: each.dup && each.qos > 0,
-      id: each.qos === 0 ? 0 : each.id,
-    }))
-    const bytes = expected.map((each) => publishPacket({ ...each, payload: Buffer.alloc(10) }))
-    for (const chunk of split(Buffer.concat([connected, ...bytes]), at)) expect(guard.push(chunk)).toBeNull()
-    expect(seen).toEqual(expected)
+    const guard = new FrameGuard(limits, sink)
+    const packets = publishes.map((each, n) => {
+      const dup = each.dup && each.qos > 0
+      const payload = Buffer.alloc(each.size, n)
+      const { topic: name, qos, wanted } = each
+      return {
+        wanted,
+        bytes: publishPacket({ ...each, dup, payload }),
+        seen: { topic: name, id: qos === 0 ? 0 : each.id, qos, dup, payload },
+      }
+    })
+    const stream = Buffer.concat([connected, ...packets.map(({ bytes }) => bytes), pingreqPacket])
+    const passed: Buffer[] = []
+    for (const chunk of split(stream, at)) {
+      expect(guard.push(Buffer.from(chunk))).toBeNull()
+      if (guard.passed !== null) passed.push(Buffer.from(guard.passed))
+    }
+    const taken = packets.filter(({ wanted }) => wanted)
+    const left = packets.filter(({ wanted }) => !wanted).map(({ bytes }) => bytes)
+    expect(seen).toEqual(taken.map((packet) => packet.seen))
+    expect(Buffer.concat(passed)).toEqual(Buffer.concat([connected, ...left, pingreqPacket]))
+    expect(guard.heldBytes).toBe(0)
+    expect(chunksTaken > 0).toBe(taken.length > 0)
+    expect(chunksTaken).toBeLessThanOrEqual(taken.length)
   })
+})
+
+test('a PUBLISH that its sink will take is refused for its header before its payload has come, and held within its size', () => {
+  const sink: FrameSink = {
+    takes: () => true,
+    onTaken: () => undefined,
+    onLeft: () => undefined,
+    onChunk: () => undefined,
+  }
+  const guard = new FrameGuard(limits, sink)
+  guard.push(connected)
+  const large = publishPacket({ payload: Buffer.alloc(200_000) })
+  expect(guard.push(large.subarray(0, 150_000))).toBeNull()
+  expect(guard.heldBytes).toBe(150_000)
+  guard.push(large.subarray(150_000))
+  expect(guard.heldBytes).toBe(0)
+  expect(guard.passed).toBeNull()
+  expect(guard.push(publishPacket({ topic: 'a/#', payload: Buffer.alloc(1000) }).subarray(0, 30))?.code).toBe(
+    'TOPIC_WILDCARD',
+  )
 })
 
 test('a slow sender of a large packet costs what it sent, not what it announced', () => {

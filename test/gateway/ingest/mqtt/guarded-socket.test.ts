@@ -1,20 +1,22 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { FrameGuard } from '../../../../gateway/ingest/mqtt/frame-guard.ts'
 import { GuardedSocket } from '../../../../gateway/ingest/mqtt/guarded-socket.ts'
 import { defaultMqttLimits } from '../../../../gateway/ingest/mqtt/settings.ts'
 import type { Violation } from '../../../../gateway/ingest/mqtt/violation.ts'
-import { connectPacket, pingreqPacket, publishPacket } from './support/packets.ts'
+import { connectPacket, pingreqPacket, pubackPacket, publishPacket } from './support/packets.ts'
 import { Peer, turn } from './support/peer.ts'
 
 function setUp(maxInflightBytes = 1000) {
   const peer = new Peer({ highWaterMark: 100 })
   const violations: Violation[] = []
+  const clogs: Array<() => void> = []
   const connection = new GuardedSocket(peer, {
     guard: new FrameGuard(defaultMqttLimits),
     maxInflightBytes,
     onViolation: (fault) => violations.push(fault),
+    onClogged: (resume) => clogs.push(resume),
   })
-  return { peer, connection, violations }
+  return { peer, connection, violations, clogs }
 }
 
 function readable(connection: GuardedSocket): Buffer[] {
@@ -154,4 +156,78 @@ test('an error or the end of the socket is the end of the connection', async () 
   await turn()
   await turn()
   expect(ended.connection.destroyed).toBe(true)
+})
+
+describe('acknowledgements', () => {
+  async function connected() {
+    const parts = setUp()
+    readable(parts.connection)
+    parts.peer.push(connectPacket())
+    await turn()
+    parts.connection.accept()
+    await turn()
+    return parts
+  }
+
+  test('of one turn leave as one write, in order', async () => {
+    const { peer, connection } = await connected()
+    for (const id of [1, 2, 300]) connection.acknowledge(id)
+    expect(peer.written).toEqual([])
+    await turn()
+    expect(peer.written).toEqual([Buffer.concat([1, 2, 300].map(pubackPacket))])
+    connection.acknowledge(4)
+    await turn()
+    expect(peer.written[1]).toEqual(pubackPacket(4))
+  })
+
+  test('and what the library writes keep the order of the calls, packet by packet', async () => {
+    const { peer, connection } = await connected()
+    connection.acknowledge(1)
+    connection.cork()
+    connection.write(Buffer.from([0x30, 3, 0]))
+    connection.write(Buffer.from([1, 0x61]))
+    process.nextTick(() => connection.uncork())
+    connection.acknowledge(2)
+    await turn()
+    expect(Buffer.concat(peer.written)).toEqual(
+      Buffer.concat([pubackPacket(1), Buffer.from([0x30, 3, 0, 1, 0x61]), pubackPacket(2)]),
+    )
+  })
+
+  test('that the client does not read keep it from being read, until it reads', async () => {
+    const { peer, connection, clogs } = await connected()
+    peer.taking = false
+    // More than the buffers of the connection and of the socket.
+    for (let round = 0; round < 20; round++) {
+      for (let id = 1; id <= 1000; id++) connection.acknowledge(id)
+      await turn()
+    }
+    expect(clogs).toHaveLength(1)
+    expect(peer.isPaused()).toBe(true)
+    connection.once('drain', () => clogs[0]?.())
+    peer.takeAll()
+    await vi.waitFor(() => expect(peer.isPaused()).toBe(false))
+    expect(connection.backlog).toBe(0)
+    expect(Buffer.concat(peer.written)).toHaveLength(20 * 1000 * 4)
+  })
+
+  test('are sent before hanging up, and dropped after it or after the end', async () => {
+    const { peer, connection } = await connected()
+    const errors: Error[] = []
+    connection.on('error', (error) => errors.push(error))
+    connection.acknowledge(1)
+    connection.hangUp()
+    connection.acknowledge(2)
+    await turn()
+    expect(peer.written).toEqual([pubackPacket(1)])
+    const cut = await connected()
+    cut.connection.on('error', (error) => errors.push(error))
+    cut.connection.acknowledge(1)
+    cut.peer.destroy()
+    await turn()
+    cut.connection.acknowledge(2)
+    await turn()
+    expect(cut.connection.destroyed).toBe(true)
+    expect(errors).toEqual([])
+  })
 })

@@ -18,7 +18,11 @@ function setUp() {
       retained: new RetainedMessages({ maxRetainedMessages: 1, maxRetainedBytes: 100 }),
       sessions: new Sessions(defaultMqttLimits, { onQueueFull: () => undefined, onEvicted: () => undefined }),
     },
-    { onRetainRefused: (topic) => refused.push(topic), onTakenOver: (clientId) => takenOver.push(clientId) },
+    {
+      onRetainRefused: (topic) => refused.push(topic),
+      onTakenOver: (clientId) => takenOver.push(clientId),
+      onPublished: () => undefined,
+    },
   )
   onTestFinished(() => new Promise<void>((resolve) => broker.close(() => resolve())))
   return { broker, fanOut, refused, takenOver }

@@ -90,3 +90,21 @@ export const pubrelPacket = (id: number): Buffer => frame(0x62, uint16(id))
 export const pubcompPacket = (id: number): Buffer => frame(0x70, uint16(id))
 export const pingreqPacket = Buffer.from([0xc0, 0])
 export const disconnectPacket = Buffer.from([0xe0, 0])
+
+/** Type and body of every packet in `bytes`, which have to be whole. */
+export function readPackets(bytes: Buffer): Array<{ type: number; flags: number; body: Buffer }> {
+  const packets: Array<{ type: number; flags: number; body: Buffer }> = []
+  for (let at = 0; at < bytes.length; ) {
+    const first = bytes[at++] ?? 0
+    let length = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++] ?? 0
+      length += (byte & 0x7f) << shift
+      if (byte < 0x80) break
+    }
+    if (at + length > bytes.length) throw new Error('expected whole packets')
+    packets.push({ type: first >> 4, flags: first & 0x0f, body: bytes.subarray(at, at + length) })
+    at += length
+  }
+  return packets
+}

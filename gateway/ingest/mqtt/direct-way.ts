@@ -1,0 +1,104 @@
+import type { Bytes } from '../../../sync/contract/index.ts'
+import type { Clock } from '../../../sync/runtime/index.ts'
+import type { Acceptor, Publish } from '../acceptor.ts'
+import type { Client } from './aedes-internals.ts'
+import type { FrameSink, PublishFrame } from './frame-guard.ts'
+import type { GuardedSocket } from './guarded-socket.ts'
+import type { LocalBroker } from './local-broker.ts'
+import { isReserved, PUBLISH_OVERHEAD, type PublishGate } from './publish-gate.ts'
+
+export interface DirectWayParts {
+  acceptor: Acceptor
+  clock: Clock
+  gate: PublishGate
+  local: Pick<LocalBroker, 'distribute'>
+}
+
+/**
+ * The direct way of one connection's publishes from the frame guard to the acceptor, past the parser and the handlers of the
+ * broker library: QoS 0 and 1 without RETAIN, which is what devices send. Everything else takes the library's way.
+ *
+ *     closed ── `open` ──▶ direct ── `onLeft` ──▶ behind ── as many `caughtUp` ──▶ direct
+ *
+ * While behind, a publish is still on the library's way, and all that follow it go the same way: so publishes reach the
+ * acceptor, their acknowledgements the client, and their copies the local subscribers in the order of arrival
+ * (MQTT-4.6.0-2, -6). It is behind from the start for what comes together with CONNECT.
+ */
+export class DirectWay implements FrameSink {
+  readonly #parts: DirectWayParts
+  #client: Client | null = null
+  #connection: GuardedSocket | null = null
+  /** Publishes on the library's way. */
+  #behind = 0
+
+  constructor(parts: DirectWayParts) {
+    this.#parts = parts
+  }
+
+  /** The library has accepted the client. */
+  open(client: Client, connection: GuardedSocket): void {
+    this.#client = client
+    this.#connection = connection
+  }
+
+  /** The library is done with a publish: acknowledged (unless QoS 2, whose PUBREC has an order of its own) and handed on. */
+  caughtUp(): void {
+    if (this.#behind > 0) this.#behind--
+  }
+
+  takes(qos: 0 | 1 | 2, retain: boolean): boolean {
+    // A client whose id was taken over is closed some turns before its socket is.
+    return this.#behind === 0 && qos !== 2 && !retain && this.#client?.closed === false
+  }
+
+  onLeft(): void {
+    this.#behind++
+  }
+
+  onTaken(frame: PublishFrame): void {
+    const client = this.#client
+    const connection = this.#connection
+    if (client === null || connection === null) return
+    const { acceptor, clock, gate } = this.#parts
+    const { data, topicStart, topicEnd, payloadStart, end, packetId, qos, dup } = frame
+    const topic = data.toString('utf8', topicStart, topicEnd)
+    if (isReserved(topic)) {
+      gate.dropReserved()
+      if (qos === 1) connection.acknowledge(packetId)
+      return
+    }
+    const payload = data.subarray(payloadStart, end)
+    const publish: Publish = {
+      clientId: client.id,
+      topic,
+      payload,
+      qos,
+      dup,
+      messageId: packetId,
+      received: clock.now(),
+    }
+    connection.hold(payload.length + PUBLISH_OVERHEAD)
+    gate.enter()
+    acceptor.accept(publish, (error) => this.#answer(client, connection, publish, error))
+  }
+
+  onChunk(): void {
+    // MQTT-3.1.2-24: any packet shows that the client is there. The library's timer is not set once the client is closed.
+    this.#client?._keepaliveTimer?.refresh()
+  }
+
+  #answer(client: Client, connection: GuardedSocket, publish: Publish, error: Error | null): void {
+    const { gate, local } = this.#parts
+    const bytes: Bytes = publish.payload.length + PUBLISH_OVERHEAD
+    connection.settle(bytes)
+    if (error === null) {
+      if (publish.qos === 1) connection.acknowledge(publish.messageId)
+      local.distribute(publish.topic, publish.payload, publish.qos)
+    } else {
+      gate.refused(error, false)
+      // What the library does with a publish that it may not take: the connection is destroyed, its will published.
+      client.emit('error', error)
+    }
+    gate.leave()
+  }
+}
