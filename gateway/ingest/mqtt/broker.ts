@@ -10,6 +10,7 @@ import { DirectWay } from './direct-way.ts'
 import { FanOut } from './fan-out.ts'
 import { FrameGuard } from './frame-guard.ts'
 import { GuardedSocket } from './guarded-socket.ts'
+import { KnownTopics } from './known-topics.ts'
 import { LocalBroker, type LocalMessage } from './local-broker.ts'
 import type { Log, MqttCounters } from './observation.ts'
 import { MemoryPersistence } from './persistence.ts'
@@ -67,6 +68,7 @@ class BrokerAdapter implements Broker {
   readonly #open = new Set<GuardedSocket>()
   /** Stops the clock that a connection has until its CONNACK. */
   readonly #deadlines = new WeakMap<Duplex, () => void>()
+  readonly #topics = new KnownTopics()
   readonly #ways = new WeakMap<Duplex, DirectWay>()
   readonly #gate: PublishGate
   readonly #policy: SubscriberPolicy
@@ -160,7 +162,7 @@ class BrokerAdapter implements Broker {
     const { limits, clock, counters, log, acceptor } = this.#options
     const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes })
     const connection = new GuardedSocket(stream, {
-      guard: new FrameGuard(limits, way),
+      guard: new FrameGuard(limits, way, this.#topics),
       maxInflightBytes: limits.maxInflightBytes,
       onViolation: (fault) => {
         counters.increment(`violations.${fault.code}`)

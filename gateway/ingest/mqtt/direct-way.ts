@@ -60,8 +60,7 @@ export class DirectWay implements FrameSink {
     const connection = this.#connection
     if (client === null || connection === null) return
     const { acceptor, clock, gate } = this.#parts
-    const { data, topicStart, topicEnd, payloadStart, end, packetId, qos, dup } = frame
-    const topic = data.toString('utf8', topicStart, topicEnd)
+    const { data, topic, payloadStart, end, packetId, qos, dup } = frame
     if (isReserved(topic)) {
       gate.dropReserved()
       if (qos === 1) connection.acknowledge(packetId)

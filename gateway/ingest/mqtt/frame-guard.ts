@@ -1,5 +1,6 @@
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { type ConnectLimits, checkConnect } from './connect-frame.ts'
+import { KnownTopics } from './known-topics.ts'
 import { checkFilters, type FilterLimits } from './subscribe-frame.ts'
 import { checkTopicName } from './topic-text.ts'
 import { textViolation, type Violation, violation } from './violation.ts'
@@ -16,9 +17,8 @@ export interface PublishFrame {
   data: Buffer
   /** The payload is `data[payloadStart..end)`. */
   end: number
-  /** The topic is `data[topicStart..topicEnd)`: valid UTF-8, no wildcard, within the limits. */
-  topicStart: number
-  topicEnd: number
+  /** No wildcard, within the limits. */
+  topic: string
   /** 0 for QoS 0. */
   packetId: number
   payloadStart: number
@@ -73,6 +73,7 @@ const NOTHING = Buffer.alloc(0)
 export class FrameGuard {
   readonly #limits: FrameLimits
   readonly #sink: FrameSink | undefined
+  readonly #topics: KnownTopics
   #state: 'awaiting-connect' | 'open' | 'ended' | 'refused' = 'awaiting-connect'
   /** Payload bytes of the current PUBLISH that are still to come. */
   #payloadLeft = 0
@@ -87,8 +88,7 @@ export class FrameGuard {
   readonly #found: PublishFrame = {
     data: NOTHING,
     end: 0,
-    topicStart: 0,
-    topicEnd: 0,
+    topic: '',
     packetId: 0,
     payloadStart: 0,
     qos: 0,
@@ -97,9 +97,11 @@ export class FrameGuard {
   #tookAny = false
   #violation: Violation | null = null
 
-  constructor(limits: FrameLimits, sink?: FrameSink) {
+  /** @param topics of frames that the sink takes; may be shared by guards with the same limits */
+  constructor(limits: FrameLimits, sink?: FrameSink, topics: KnownTopics = new KnownTopics(16)) {
     this.#limits = limits
     this.#sink = sink
+    this.#topics = topics
   }
 
   get state(): 'awaiting-connect' | 'open' | 'ended' | 'refused' {
@@ -239,20 +241,21 @@ export class FrameGuard {
     if (topicLength > this.#limits.maxTopicBytes) return this.#fail(textViolation('TOPIC', 'TOO_LONG', topicLength))
     if (payloadStart > data.length) return this.#await(payloadStart - start)
 
-    const fault = checkTopicName(data, topicStart, topicEnd, this.#limits)
+    const sink = this.#sink
+    const takes = sink?.takes(qos, (flags & 0x01) !== 0) ?? false
+    const known = takes ? this.#topics.find(data, topicStart, topicEnd) : null
+    const fault = known === null ? checkTopicName(data, topicStart, topicEnd, this.#limits) : null
     if (fault !== null) return this.#fail(textViolation('TOPIC', fault, topicLength))
     const packetId = qos === 0 ? 0 : ((data[topicEnd] ?? 0) << 8) | (data[topicEnd + 1] ?? 0)
     if (qos !== 0 && packetId === 0)
       return this.#refuse('PACKET_ID_ZERO', 'expected a packet identifier, came 0 (MQTT-2.3.1-1)')
 
-    const sink = this.#sink
-    if (sink?.takes(qos, (flags & 0x01) !== 0)) {
+    if (sink !== undefined && takes) {
       if (end > data.length) return this.#await(end - start)
       const found = this.#found
       found.data = data
       found.end = end
-      found.topicStart = topicStart
-      found.topicEnd = topicEnd
+      found.topic = known ?? this.#topics.learn(data, topicStart, topicEnd)
       found.packetId = packetId
       found.payloadStart = payloadStart
       found.qos = qos

@@ -187,7 +187,7 @@ const item = fc.record({
 const cuts = fc.array(fc.nat(), { maxLength: 12 })
 
 test.prop([fc.array(item, { maxLength: 25 }), cuts, fc.array(fc.nat(4), { minLength: 1, maxLength: 20 })], {
-  numRuns: 150,
+  numRuns: 60,
 })(
   'publishes of all kinds keep their order, at the acceptor, in the answers, and at subscribers, whenever the answers come',
   async (items, at, pace) => {

@@ -1,0 +1,33 @@
+import { fc, test } from '@fast-check/vitest'
+import { expect } from 'vitest'
+import { KnownTopics } from '../../../../gateway/ingest/mqtt/known-topics.ts'
+
+const name = fc.stringMatching(/^[ab/é]{1,6}$/)
+
+test.prop([fc.array(name, { maxLength: 60 }), fc.nat(3)])(
+  'a topic is found as it was learnt, or not at all, however many share a slot',
+  (names, before) => {
+    const topics = new KnownTopics(4)
+    for (const text of names) {
+      const bytes = Buffer.from(text)
+      const data = Buffer.concat([Buffer.alloc(before, 'x'), bytes, Buffer.from('tail')])
+      const end = before + bytes.length
+      const found = topics.find(data, before, end)
+      expect(found === null || found === text).toBe(true)
+      expect(topics.learn(data, before, end)).toBe(text)
+      data.fill(0, before, end)
+      bytes.copy(data, before)
+      expect(topics.find(data, before, end)).toBe(text)
+    }
+  },
+)
+
+test('what was learnt does not depend on the bytes it was learnt from', () => {
+  const topics = new KnownTopics()
+  const data = Buffer.from('sensors/a')
+  topics.learn(data, 0, data.length)
+  data.fill('x')
+  expect(topics.find(data, 0, data.length)).toBeNull()
+  expect(topics.find(Buffer.from('sensors/a'), 0, 9)).toBe('sensors/a')
+  expect(topics.find(Buffer.from('sensors/a/'), 0, 10)).toBeNull()
+})
