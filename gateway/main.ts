@@ -56,6 +56,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     },
   }
 
+  const dialer = world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`))
   const outbox = await Outbox.open({
     disk,
     dir: config.dataDir,
@@ -68,7 +69,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   })
 
   const forwarder = new Forwarder({
-    dialer: world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`)),
+    dialer,
     lane: (lane) => outbox.lane(lane),
     latest: function* () {
       for (const reading of machine.lastReadings()) yield encodeLine(reading)

@@ -96,13 +96,20 @@ export function planEviction(extent: LaneExtent): Eviction | null {
   return oldest ? { kind: 'drop', from: oldest.segment.first, to: oldest.end } : null
 }
 
-/** The oldest segment of the backlog if all of it is older than `maxAge`; null when there is none. */
+/** No gateway with a clock that was ever set says that it is earlier than this. */
+const CLOCK_NEVER_SET: Millis = Date.UTC(2020)
+
+/**
+ * The oldest segment of the backlog if all of it is older than `maxAge`; null when there is none. What was committed before
+ * the clock was set (a small computer starts in 1970, and hears the time when the network is back) has no age.
+ */
 export function planExpiry(extent: LaneExtent, maxAge: Millis, now: Millis): Eviction | null {
   const at = extent.segments.findIndex((segment) => segment.first >= extent.cursor && segment.level < GIVEN_UP)
   const segment = extent.segments[at]
   if (!segment || at === extent.segments.length - 1) return null
   const end = endOf(extent, at)
   if (end.offset > extent.replayFrom || now - end.committedAt <= maxAge) return null
+  if (end.committedAt < CLOCK_NEVER_SET) return null
   return { kind: 'drop', from: segment.first, to: end.offset }
 }
 

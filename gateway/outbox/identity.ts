@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { OperatorError } from '../../sync/contract/index.ts'
 import type { Random } from '../../sync/runtime/index.ts'
-import type { Disk, KeyRange, KeyValueStore, WriteOp } from '../ports/index.ts'
-import { namedKey } from './keys.ts'
+import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
+import { EVERYTHING, namedKey } from './keys.ts'
 import { decodeNote, encodeNote } from './note.ts'
 
 export interface Owner {
@@ -19,7 +19,6 @@ export interface Identity extends Owner {
 const FORMAT = 1
 const EPOCH_BYTES = 8
 const IDENTITY_KEY = namedKey('m', 'identity')
-const EVERYTHING: KeyRange = { gte: Buffer.alloc(0), lt: Buffer.from([0xff]) }
 
 /** Where things are below the data folder. */
 export const layout = {
@@ -83,20 +82,28 @@ export async function findIdentity(store: KeyValueStore, marker: string | null, 
   return null
 }
 
-/** Makes store and marker file say the same. */
-export async function recordIdentity(disk: Disk, store: KeyValueStore, dir: string, identity: Identity): Promise<void> {
-  const note = encodeNote(identity)
-  if (!(await store.get(IDENTITY_KEY))?.equals(note))
-    await store.write([{ type: 'put', key: IDENTITY_KEY, value: note }], { sync: true })
-  await writeMarker(disk, dir, identity)
+/** Makes store and marker file say the same; returns what of it had to be written. */
+export async function recordIdentity(
+  disk: Disk,
+  store: KeyValueStore,
+  dir: string,
+  identity: Identity,
+): Promise<{ store: boolean; marker: boolean }> {
+  const op = identityOp(identity)
+  const outdated = !(await store.get(IDENTITY_KEY))?.equals(op.value)
+  if (outdated) await store.write([op], { sync: true })
+  return { store: outdated, marker: await writeMarker(disk, dir, identity) }
 }
 
-export async function writeMarker(disk: Disk, dir: string, identity: Identity): Promise<void> {
+/** Returns false when the marker file says so already. */
+export async function writeMarker(disk: Disk, dir: string, identity: Identity): Promise<boolean> {
   const text = `${JSON.stringify(identity)}\n`
-  if ((await disk.readFile(layout.marker(dir))) !== text) await disk.writeFile(layout.marker(dir), text)
+  if ((await disk.readFile(layout.marker(dir))) === text) return false
+  await disk.writeFile(layout.marker(dir), text)
+  return true
 }
 
-export function identityOp(identity: Identity): WriteOp {
+export function identityOp(identity: Identity): Extract<WriteOp, { type: 'put' }> {
   return { type: 'put', key: IDENTITY_KEY, value: encodeNote(identity) }
 }
 

@@ -66,3 +66,6 @@ export function namedRange(kind: NamedKind): KeyRange {
   const byte = kind.charCodeAt(0)
   return { gte: Buffer.from([byte]), lt: Buffer.from([byte + 1]) }
 }
+
+/** All there is. */
+export const EVERYTHING: KeyRange = { gte: Buffer.alloc(0), lt: Buffer.from([0xff]) }

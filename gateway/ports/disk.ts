@@ -57,6 +57,11 @@ export interface Disk {
    * @throws OperatorError `STORE_LOCKED`, `STORE_MISSING` when there is nothing to repair
    */
   repairStore(path: string): Promise<void>
+  /**
+   * Copies the small files that say which tables belong to the store into folder `to`, so that a repair can be undone.
+   * @returns their names; none when the store keeps no such files
+   */
+  copyIndex(path: string, to: string): Promise<string[]>
   /** The file's text, or null when there is none. */
   readFile(path: string): Promise<string | null>
   /** Replaces the file in one step that survives a power cut. */

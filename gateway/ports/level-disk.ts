@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Disk } from './disk.ts'
-import { errorCode, openLevelStore, repairLevelStore } from './level-store.ts'
+import { copyLevelIndex, errorCode, openLevelStore, repairLevelStore } from './level-store.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -9,6 +9,7 @@ const CHUNK_BYTES = 1024 * 1024
 export const levelDisk: Disk = {
   openStore: openLevelStore,
   repairStore: repairLevelStore,
+  copyIndex: copyLevelIndex,
 
   async readFile(path) {
     try {

@@ -1,4 +1,4 @@
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
 import { OperatorError } from '../../sync/contract/index.ts'
@@ -54,6 +54,14 @@ export async function repairLevelStore(path: string): Promise<void> {
   }
 }
 
+/** Copies what LevelDB knows about its tables (`CURRENT`, `MANIFEST-*`) and its own log of what it did (`LOG*`). */
+export async function copyLevelIndex(path: string, to: string): Promise<string[]> {
+  const names = (await namesIn(path)).filter((name) => /^(CURRENT|MANIFEST-\d+|LOG(\.old)?)$/.test(name))
+  await mkdir(to, { recursive: true })
+  for (const name of names) await copyFile(join(path, name), join(to, name))
+  return names.sort()
+}
+
 function level(path: string, options: StoreOptions): Level {
   return new ClassicLevel<Buffer, Buffer>(path, {
     keyEncoding: 'buffer',
@@ -106,11 +114,16 @@ async function openError(path: string, error: unknown): Promise<Error> {
 
 /** Whether there are tables or logs in the folder. */
 async function holdsData(path: string): Promise<boolean> {
-  const names = await readdir(path).catch((error: unknown) => {
+  return (await namesIn(path)).some((name) => /\.(ldb|sst|log)$/.test(name))
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
     if (errorCode(error) === 'ENOENT') return []
     throw error
-  })
-  return names.some((name) => /\.(ldb|sst|log)$/.test(name))
+  }
 }
 
 function locked(path: string, cause?: unknown): OperatorError {

@@ -44,6 +44,10 @@ export class MemoryDisk implements Disk {
     if (!this.#volumes.has(path)) throw missing(path)
   }
 
+  async copyIndex(): Promise<string[]> {
+    return []
+  }
+
   async readFile(path: string): Promise<string | null> {
     return this.#files.get(path) ?? null
   }

@@ -44,13 +44,29 @@ export async function redial(
     if (pending.size < DIALS_AT_ONCE) {
       const attempt: Promise<void> = dial().finally(() => pending.delete(attempt))
       pending.add(attempt)
-      await Promise.race([attempt, pause(clock, HEDGE_AFTER, settled.signal)])
+      await settledOr(HEDGE_AFTER, [attempt], clock, settled.signal)
       if (winner || pending.has(attempt)) continue
-    } else await Promise.race([...pending, pause(clock, HEDGE_AFTER, settled.signal)])
+    } else await settledOr(HEDGE_AFTER, [...pending], clock, settled.signal)
     if (!winner) await pause(clock, backoff.next(), settled.signal)
   }
   signal.removeEventListener('abort', stop)
   settled.abort()
   await Promise.all(pending)
   return winner
+}
+
+/** Resolves when one of the attempts is over, after `limit`, or on abort; leaves neither timer nor listener behind. */
+async function settledOr(
+  limit: Millis,
+  attempts: readonly Promise<void>[],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
+  await Promise.race([...attempts, pause(clock, limit, over.signal)])
+  end()
+  signal.removeEventListener('abort', end)
 }

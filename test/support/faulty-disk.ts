@@ -41,6 +41,10 @@ export class FaultyDisk implements Disk {
     await this.#disk.repairStore(path)
   }
 
+  copyIndex(path: string, to: string): Promise<string[]> {
+    return this.#disk.copyIndex(path, to)
+  }
+
   readFile(path: string): Promise<string | null> {
     return this.#disk.readFile(path)
   }

@@ -5,6 +5,9 @@ import { configExample } from './config-example.ts'
 import { configReference } from './config-reference.ts'
 import { configSchema } from './config-schema.ts'
 import { demo } from './demo.ts'
+import { outboxInspect } from './outbox-inspect.ts'
+import { outboxRepair } from './outbox-repair.ts'
+import { outboxVerify } from './outbox-verify.ts'
 import { run } from './run.ts'
 import { simulate } from './simulate.ts'
 import { tail } from './tail.ts'
@@ -17,6 +20,9 @@ export const COMMANDS: readonly Command[] = [
   simulate,
   verify,
   tail,
+  outboxInspect,
+  outboxVerify,
+  outboxRepair,
   centralApply,
   configCheck,
   configExample,

@@ -14,6 +14,7 @@ import {
 import { GIVEN_UP, type Segment, Segments } from '../../../gateway/outbox/segments.ts'
 
 const MIB = 1024 * 1024
+const START = Date.UTC(2026)
 
 /** A lane of segments that grow in every respect, with cursor and replay anywhere in it. */
 const extents = fc
@@ -35,7 +36,7 @@ const extents = fc
     const segments: Segment[] = []
     let first = start
     let bytesBefore = start
-    let committedAt = 1_000_000
+    let committedAt = START
     for (const { records, bytes, pause, level } of sizes) {
       segments.push({ first, bytesBefore, committedAt, level })
       first += records
@@ -58,7 +59,7 @@ describe('planTrim', () => {
   it('never takes what is not forwarded, or needed for replay, and nothing that the retention asks to keep', () => {
     fc.assert(
       fc.property(extents, retention, fc.nat(500_000), (extent, keep, elapsed) => {
-        const now = 1_000_000 + elapsed
+        const now = START + elapsed
         const cut = planTrim(extent, keep, now)
         if (cut !== null) {
           expect(cut).toBeLessThanOrEqual(extent.cursor)
@@ -170,7 +171,7 @@ describe('planExpiry', () => {
   it('takes only whole segments of the backlog that are older than allowed', () => {
     fc.assert(
       fc.property(extents, fc.nat(200_000), fc.nat(500_000), (extent, maxAge, elapsed) => {
-        const now = 1_000_000 + elapsed
+        const now = START + elapsed
         const plan = planExpiry(extent, maxAge, now)
         if (!plan) return
         expect(plan.from).toBeGreaterThanOrEqual(extent.cursor)
@@ -179,6 +180,16 @@ describe('planExpiry', () => {
         expect(now - (next?.committedAt ?? now)).toBeGreaterThan(maxAge)
       }),
     )
+  })
+})
+
+describe('a clock that was set only later', () => {
+  it('makes nothing old: not what was committed before it was set', () => {
+    // Started in 1970, heard the time after an hour.
+    const times = [0, 1_200_000, 2_400_000, 3_600_000, START, START + 600_000]
+    const segments = times.map((committedAt, i) => ({ first: i * 100, bytesBefore: i * MIB, committedAt, level: 0 }))
+    const extent = { segments, head: { offset: 600, bytes: 6 * MIB }, cursor: 0, replayFrom: 600 }
+    expect(planExpiry(extent, 86_400_000, START + 1_200_000)).toBeNull()
   })
 })
 
