@@ -1,4 +1,11 @@
-import { HEADERS, type Millis, type Offset, type StreamSequence, type ThresholdEvent } from '../contract/index.ts'
+import {
+  HEADERS,
+  type Millis,
+  type Offset,
+  RetryableError,
+  type StreamSequence,
+  type ThresholdEvent,
+} from '../contract/index.ts'
 import { type CentralSession, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
 import { type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
@@ -28,6 +35,7 @@ interface ChainEnd {
 interface Link {
   message: OutgoingMessage
   transition: number
+  offset: Offset
 }
 
 const BATCH_BYTES = 64 * 1024
@@ -44,6 +52,9 @@ const REMEMBERED_CHAINS = 10_000
 export class EventForwarder {
   readonly #tools: Tools
   readonly #chains = new Map<string, ChainEnd>()
+
+  /** Events before this offset are sent again after the centre forgot some. */
+  #againBefore: Offset = 0
 
   constructor(tools: Tools) {
     this.#tools = tools
@@ -68,11 +79,25 @@ export class EventForwarder {
       } catch (error) {
         if (signal.aborted) return
         this.#chains.clear()
+        if (error instanceof ForgottenError) {
+          this.#sendAgain()
+          continue
+        }
         checked = false
         events.troubled(source.lane, error)
         await attempts.failed(error, signal)
       }
     }
+  }
+
+  /** Goes back to the oldest event that is retained; those that the stream still has are recognised by their chains. */
+  #sendAgain(): void {
+    const { source, events } = this.#tools
+    const { cursor } = source
+    const next = Math.min(cursor.next, source.tail)
+    this.#againBefore = source.head
+    events.rewound(source.lane, next, 'behind')
+    source.moveCursor({ ...cursor, next, sequence: 0 })
   }
 
   async #rewindIfForgotten(session: CentralSession): Promise<void> {
@@ -106,31 +131,47 @@ export class EventForwarder {
       else chains.set(link.message.subject, [link])
     }
     const started = clock.monotonic()
-    let last = source.cursor.sequence
+    const before = source.cursor.sequence
+    let last = before
     const queue = [...chains.values()]
     const worker = async (): Promise<void> => {
-      for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop())
-        for (const { message, transition } of chain) {
-          last = Math.max(last, await this.#append(session, message, transition))
-          attempts.succeeded()
-        }
+      try {
+        for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop())
+          for (const link of chain) {
+            last = Math.max(last, await this.#append(session, link, before))
+            attempts.succeeded()
+          }
+      } finally {
+        // Whatever ended this worker ends the others after the event that they are at.
+        queue.length = 0
+      }
     }
-    await Promise.all(Array.from({ length: CHAINS_IN_FLIGHT }, worker))
+    const workers = await Promise.allSettled(Array.from({ length: CHAINS_IN_FLIGHT }, worker))
     if (signal.aborted) return
+    for (const ended of workers) if (ended.status === 'rejected') throw ended.reason
     source.moveCursor({ next: slice.next, sequence: last, streamCreated: source.cursor.streamCreated })
     events.stored(source.lane, slice.count, slice.body.length, clock.monotonic() - started)
     for (const gap of slice.gaps) events.declared(source.lane, gap)
   }
 
-  /** Appends unless the chain already has it; returns the sequence of the chain's end. */
-  async #append(session: CentralSession, message: OutgoingMessage, transition: number): Promise<StreamSequence> {
+  /**
+   * Appends unless the chain already has it; returns the sequence of the chain's end.
+   *
+   * @param before the highest sequence that the stream had given out to us
+   * @throws ForgottenError when the stream gives out a sequence again, or the chain lacks the transition before
+   */
+  async #append(session: CentralSession, link: Link, before: StreamSequence): Promise<StreamSequence> {
     const { clock } = this.#tools
+    const { message, transition, offset } = link
     for (;;) {
       const end = this.#chains.get(message.subject) ?? (await this.#readEnd(session, message.subject))
       if (end.transition >= transition) return end.sequence
+      // What comes again may have predecessors that are no longer retained.
+      if (end.transition < transition - 1 && offset >= this.#againBefore) throw new ForgottenError(message.subject)
       try {
         const sequence = await session.append(message, end.sequence, this.#tools.ackTimeout)
         this.#remember(message.subject, { sequence, transition })
+        if (sequence <= before) throw new ForgottenError(message.subject)
         return sequence
       } catch (error) {
         if (!(error instanceof WrongLastSequenceError)) throw error
@@ -157,11 +198,18 @@ export class EventForwarder {
   }
 }
 
+/** The stream has fewer events than it acknowledged. */
+class ForgottenError extends RetryableError {
+  constructor(subject: string) {
+    super('EVENTS_FORGOTTEN', `'${subject}' lacks events that the centre had acknowledged`)
+  }
+}
+
 /** One that cannot be made a message never can be: it must not hold up those behind it. */
 function encodeLink(line: string, offset: Offset, origin: EventOrigin, failed: (error: unknown) => void): Link | null {
   try {
     const event = JSON.parse(line) as ThresholdEvent
-    return { message: encodeEvent(event, offset, origin), transition: event.transition }
+    return { message: encodeEvent(event, offset, origin), transition: event.transition, offset }
   } catch (error) {
     failed(error)
     return null
