@@ -7,6 +7,8 @@ export interface LaneExtent {
   head: { offset: Offset; bytes: Bytes }
   /** Next offset to forward. */
   cursor: Offset
+  /** At or after the cursor: what is before it may be on its way to the centre. */
+  lent: Offset
   /** Blocks from here on are needed to rebuild the state machine. */
   replayFrom: Offset
 }
@@ -80,7 +82,7 @@ export function planEviction(extent: LaneExtent): Eviction | null {
   for (let i = 0; i < extent.segments.length - 1; i++) {
     const segment = extent.segments[i]
     const end = endOf(extent, i)
-    if (segment && segment.level < GIVEN_UP && segment.first >= extent.cursor && end.offset <= extent.replayFrom)
+    if (segment && segment.level < GIVEN_UP && segment.first >= extent.lent && end.offset <= extent.replayFrom)
       candidates.push({ segment, end: end.offset, bytes: end.bytes - segment.bytesBefore })
   }
   const total = candidates.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -104,7 +106,7 @@ const CLOCK_NEVER_SET: Millis = Date.UTC(2020)
  * the clock was set (a small computer starts in 1970, and hears the time when the network is back) has no age.
  */
 export function planExpiry(extent: LaneExtent, maxAge: Millis, now: Millis): Eviction | null {
-  const at = extent.segments.findIndex((segment) => segment.first >= extent.cursor && segment.level < GIVEN_UP)
+  const at = extent.segments.findIndex((segment) => segment.first >= extent.lent && segment.level < GIVEN_UP)
   const segment = extent.segments[at]
   if (!segment || at === extent.segments.length - 1) return null
   const end = endOf(extent, at)

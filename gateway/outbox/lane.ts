@@ -38,6 +38,8 @@ export class LaneState {
   /** Running checksum and byte count up to the newest block that was cut. */
   lineage = 0
   bytes: Bytes = 0
+  /** What is before it may be on its way to the centre. */
+  #lent: Offset = 0
   #next: Offset = 0
   #cutTo: Offset = 0
   readonly #limits: BlockLimits
@@ -122,8 +124,25 @@ export class LaneState {
   moveCursor(cursor: Cursor): void {
     const { next, sequence, streamCreated } = this.cursor
     if (cursor.next === next && cursor.sequence === sequence && cursor.streamCreated === streamCreated) return
+    if (cursor.next < next) this.#lent = cursor.next
     this.cursor = cursor
     this.cursorDirty = true
+  }
+
+  /** Records before `upTo` may be on their way: whether the centre has them is open, so they must not be given up. */
+  lend(upTo: Offset): void {
+    this.#lent = upTo
+  }
+
+  /** What was lent to the sender before the store was reopened is on its way still. */
+  adopt({ cursor, lent }: LaneState): void {
+    if (cursor.next > this.durable) return
+    this.moveCursor(cursor)
+    this.#lent = lent
+  }
+
+  get lent(): Offset {
+    return Math.max(this.#lent, this.cursor.next)
   }
 
   /** Declares records missing; returns what to write, and the parts that were not declared before. */
@@ -148,6 +167,7 @@ export class LaneState {
       segments: this.segments.all,
       head: { offset: this.#cutTo, bytes: this.bytes },
       cursor: this.cursor.next,
+      lent: this.lent,
       replayFrom,
     }
   }

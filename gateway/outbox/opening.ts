@@ -1,5 +1,5 @@
 import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
-import type { Cursor, Gap } from '../../sync/forward/index.ts'
+import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
 import { type DurableCallback, GroupCommit } from './group-commit.ts'
@@ -149,10 +149,7 @@ export class Opening {
 
   /** What the centre acknowledged stays known when the store is opened anew, even if it was never written. */
   adoptCursors(before: Lanes): void {
-    for (const lane of LANES) {
-      const cursor: Cursor = before[lane].cursor
-      if (cursor.next <= this.lanes[lane].durable) this.lanes[lane].moveCursor(cursor)
-    }
+    for (const lane of LANES) this.lanes[lane].adopt(before[lane])
   }
 
   /** Numbers on under a new epoch. */

@@ -97,7 +97,7 @@ export class LaneReader implements LaneSource {
     const { head } = this
     const store = await this.#host.store()
     const slice = new SliceBuilder(from, maxBytes)
-    for await (const block of this.#blocksAhead(store, from)) {
+    for await (const block of this.#blocksAhead(store, from, maxBytes)) {
       if (block.first >= head) break
       if (block.first + block.count <= slice.next) continue
       if (block.first > slice.next) {
@@ -113,6 +113,14 @@ export class LaneReader implements LaneSource {
     // Everything up to the head was seen; what is missing at its end is missing for good.
     if (slice.next < head) slice.skip(await this.#holes(store, slice.next, head - 1), null)
     return slice.done()
+  }
+
+  lend({ from, next, gaps }: LaneSlice): boolean {
+    const state = this.#host.state()
+    const known = missingIn(gaps.filter(({ reason }) => reason !== 'trimmed'))
+    if (missingIn(state.gaps.within(from, next - 1)) !== known) return false
+    state.lend(next)
+    return true
   }
 
   async #findOldestPending(): Promise<Millis | null> {
@@ -147,22 +155,22 @@ export class LaneReader implements LaneSource {
   }
 
   /** The same as `#blocks`, beginning with the block that the last slice had no room for. */
-  async *#blocksAhead(store: KeyValueStore, from: Offset): AsyncIterable<Block> {
+  async *#blocksAhead(store: KeyValueStore, from: Offset, maxBytes: Bytes): AsyncIterable<Block> {
     const spare = this.#spare
     this.#spare = null
     if (!spare || from < spare.first || from >= spare.first + spare.count || this.#host.state().gaps.has(spare.first)) {
-      yield* this.#blocks(store, from)
+      yield* this.#blocks(store, from, maxBytes)
       return
     }
     yield spare
     this.#boundary = spare.first + spare.count
-    yield* this.#blocks(store, this.#boundary)
+    yield* this.#blocks(store, this.#boundary, maxBytes - spare.bodyBytes)
   }
 
   /** Sound blocks from the one that holds `from` on; damaged ones are set aside on the way. */
-  async *#blocks(store: KeyValueStore, from: Offset): AsyncIterable<Block> {
+  async *#blocks(store: KeyValueStore, from: Offset, ahead: Bytes = 0): AsyncIterable<Block> {
     const start = from === this.#boundary ? from : ((await blockBefore(store, this.lane, from)) ?? from)
-    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start))) {
+    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start), { ahead })) {
       const first = offsetOf(key)
       // An eviction that was cut short by a crash: the hole is declared, some of its blocks are still there.
       if (this.#host.state().gaps.has(first)) continue
@@ -198,3 +206,5 @@ export class LaneReader implements LaneSource {
     for (const part of fresh) this.#host.damaged(this.lane, part)
   }
 }
+
+const missingIn = (gaps: readonly Gap[]): number => gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0)

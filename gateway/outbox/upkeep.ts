@@ -134,7 +134,9 @@ export class Upkeep {
   }
 
   async #giveUp(host: UpkeepHost, lane: LaneState, plan: Eviction): Promise<void> {
-    const holes = plan.kind === 'drop' ? [[plan.from, plan.to] as const] : await this.#victims(host, lane, plan)
+    const found = plan.kind === 'drop' ? [[plan.from, plan.to] as const] : await this.#victims(host, lane, plan)
+    // While the disk was asked, some of it may have been lent.
+    const holes = plan.kind === 'drop' ? found : found.filter(([from]) => from >= lane.lent)
     const ops: WriteOp[] = []
     let records = 0
     for (const [from, to] of holes) {

@@ -27,8 +27,15 @@ export interface KeyValueStore {
    *   any other error may pass once the store was opened again
    */
   write(ops: readonly WriteOp[], options: { sync: boolean }): Promise<void>
-  /** Entries in key order (or its reverse). The iteration sees the store as it was when it began. */
-  entries(range: KeyRange, options?: { reverse?: boolean }): AsyncIterable<readonly [key: Buffer, value: Buffer]>
+  /**
+   * Entries in key order (or its reverse). The iteration sees the store as it was when it began.
+   *
+   * @param options.ahead about how much the caller is sure to read: up to that, the disk works while the caller does
+   */
+  entries(
+    range: KeyRange,
+    options?: { reverse?: boolean; ahead?: Bytes },
+  ): AsyncIterable<readonly [key: Buffer, value: Buffer]>
   /** The same without reading values. */
   keys(range: KeyRange, options?: { reverse?: boolean }): AsyncIterable<Buffer>
   /** Deletes a range in key order; not synced: after a power cut some of the later keys may be there again. */

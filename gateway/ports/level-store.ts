@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type BatchOperation, ClassicLevel } from 'classic-level'
-import { OperatorError } from '../../sync/contract/index.ts'
+import { type Bytes, OperatorError } from '../../sync/contract/index.ts'
 import type { KeyRange, KeyValueStore, StoreOptions, WriteOp } from './disk.ts'
 
 type Level = ClassicLevel<Buffer, Buffer>
@@ -10,9 +10,9 @@ type Level = ClassicLevel<Buffer, Buffer>
 const MAX_OPEN_FILES = 40
 const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 const BLOCK_CACHE_BYTES = 2 * 1024 * 1024
-const SCAN_BATCH = 16
+const SCAN_BATCH = 64
 const KEY_BATCH = 256
-const SCAN_BYTES = 256 * 1024
+const SCAN_BYTES = 32 * 1024
 
 /** LevelDB's own lock does not hold within one process once a second opening failed, so this one does. */
 const openPaths = new Set<string>()
@@ -184,11 +184,22 @@ class LevelStore implements KeyValueStore {
     }
   }
 
-  entries(range: KeyRange, options: { reverse?: boolean } = {}): AsyncIterable<readonly [key: Buffer, value: Buffer]> {
-    const reverse = options.reverse ?? false
+  entries(
+    range: KeyRange,
+    { reverse = false, ahead = 0 }: { reverse?: boolean; ahead?: Bytes } = {},
+  ): AsyncIterable<readonly [key: Buffer, value: Buffer]> {
     const open = (part: KeyRange): Scan<[Buffer, Buffer]> =>
       this.#db.iterator({ ...part, reverse, highWaterMarkBytes: SCAN_BYTES })
-    return scan(open, range, reverse, SCAN_BATCH, ([key]) => key)
+    return scan(
+      open,
+      range,
+      reverse,
+      { batch: SCAN_BATCH, ahead },
+      {
+        key: ([key]) => key,
+        bytes: ([, value]) => value.length,
+      },
+    )
   }
 
   keys(range: KeyRange, options: { reverse?: boolean } = {}): AsyncIterable<Buffer> {
@@ -197,8 +208,8 @@ class LevelStore implements KeyValueStore {
       (part) => this.#db.keys({ ...part, reverse }),
       range,
       reverse,
-      KEY_BATCH,
-      (key) => key,
+      { batch: KEY_BATCH, ahead: 0 },
+      { key: (key) => key, bytes: (key) => key.length },
     )
   }
 
@@ -229,24 +240,30 @@ async function* scan<T>(
   open: (part: KeyRange) => Scan<T>,
   range: KeyRange,
   reverse: boolean,
-  batch: number,
-  keyOf: (entry: T) => Buffer,
+  fetch: { batch: number; ahead: Bytes },
+  of: { key: (entry: T) => Buffer; bytes: (entry: T) => Bytes },
 ): AsyncIterable<T> {
   let rest = range
-  for (const most of [batch, 1]) {
+  let ahead = fetch.ahead
+  for (const most of [fetch.batch, 1]) {
     const iterator = open(rest)
+    // The first step is a single entry: most scans here want just one.
+    let fetching: Promise<T[]> | null = iterator.nextv(1)
     try {
-      // The first step is a single entry: most scans here want just one.
-      for (let size = 1; ; size = most) {
-        const entries = await iterator.nextv(size)
+      for (;;) {
+        const entries: T[] = await (fetching ?? iterator.nextv(most))
         const last = entries.at(-1)
         if (last === undefined) return
+        for (const entry of entries) ahead -= of.bytes(entry)
+        fetching = ahead > 0 ? iterator.nextv(most) : null
         yield* entries
-        rest = reverse ? { gte: range.gte, lt: keyOf(last) } : { gte: successor(keyOf(last)), lt: range.lt }
+        rest = reverse ? { gte: range.gte, lt: of.key(last) } : { gte: successor(of.key(last)), lt: range.lt }
       }
     } catch (error) {
       if (!isDamage(error)) throw error
     } finally {
+      // Whoever stops reading does not want to know how the rest would have been.
+      fetching?.catch(() => undefined)
       await iterator.close()
     }
   }

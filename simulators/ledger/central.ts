@@ -8,7 +8,7 @@ import {
 } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { type Bytes, type Millis, RetryableError, type StreamSequence } from '../../sync/contract/index.ts'
-import { type Clock, systemClock } from '../../sync/runtime/index.ts'
+import { type Clock, pause, systemClock } from '../../sync/runtime/index.ts'
 
 /** One message of a central stream, as stored. */
 export interface CentralMessage {
@@ -31,7 +31,11 @@ export interface CentralStreamState {
 
 /** Read access to the central streams: all that the audit needs of them. */
 export interface Central {
-  /** null when there is no such stream */
+  /**
+   * null when there is no such stream
+   *
+   * @throws RetryableError `CENTRAL_READ_STALLED`
+   */
   state(stream: string): Promise<CentralStreamState | null>
   /**
    * The messages from sequence `from` up to what the stream holds when this is called, in stream order.
@@ -58,15 +62,18 @@ export interface NatsCentralOptions {
 /** The central streams behind a NATS connection, which stays the caller's. */
 export function natsCentral(connection: NatsConnection, options: NatsCentralOptions = {}): Central {
   const { clock = systemClock, stallAfter = 5_000, readAhead = 32 * 1024 * 1024 } = options
-  const state = async (stream: string): Promise<CentralStreamState | null> => {
+  const stateOnce = async (stream: string): Promise<CentralStreamState | null> => {
     try {
-      const manager = await jetstreamManager(connection, { checkAPI: false })
+      const manager = await jetstreamManager(connection, { checkAPI: false, timeout: stallAfter })
       const info = await manager.streams.info(stream)
       const { first_seq, last_seq, messages, bytes } = info.state
       return { created: info.created, firstSequence: first_seq, lastSequence: last_seq, messages, bytes }
     } catch (error) {
       if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return null
-      throw error
+      if (connection.isClosed()) throw error
+      throw new RetryableError('CENTRAL_READ_STALLED', `the centre does not say how stream ${stream} is`, {
+        cause: error,
+      })
     }
   }
   /** One consumer's worth: up to what the stream held when it began, or until nothing more comes. */
@@ -75,7 +82,7 @@ export function natsCentral(connection: NatsConnection, options: NatsCentralOpti
     from: StreamSequence,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<CentralMessage> {
-    const now = await state(stream)
+    const now = await stateOnce(stream)
     if (now === null || now.messages === 0 || now.lastSequence < from) return
     const ordered: Partial<OrderedConsumerOptions> = {
       opt_start_seq: Math.max(from, now.firstSequence),
@@ -112,10 +119,18 @@ export function natsCentral(connection: NatsConnection, options: NatsCentralOpti
     }
   }
   return {
-    state,
+    async state(stream) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await stateOnce(stream)
+        } catch (error) {
+          if (!(error instanceof RetryableError) || attempt >= ATTEMPTS) throw error
+          await pause(clock, BETWEEN_ATTEMPTS)
+        }
+      }
+    },
     async *read(stream, from, signal) {
       let next = from
-      let stalled: RetryableError | undefined
       for (let attempt = 1; ; attempt++) {
         try {
           for await (const message of readOnce(stream, next, signal)) {
@@ -125,16 +140,17 @@ export function natsCentral(connection: NatsConnection, options: NatsCentralOpti
           return
         } catch (error) {
           // A consumer whose server has just changed may stay silent; another one goes on where it stopped.
-          if (!(error instanceof RetryableError)) throw stalled ?? error
-          stalled = error
-          if (attempt >= ATTEMPTS) throw error
+          if (!(error instanceof RetryableError) || attempt >= ATTEMPTS) throw error
+          await pause(clock, BETWEEN_ATTEMPTS, signal)
         }
       }
     },
   }
 }
 
+/** A stream whose leader is gone has none for some seconds, and says nothing meanwhile. */
 const ATTEMPTS = 4
+const BETWEEN_ATTEMPTS: Millis = 500
 
 /** A promise that a lost connection or an empty stream cannot keep open for ever. */
 function orStalled<T>(

@@ -8,6 +8,7 @@ import type { ForwardEvents } from './events.ts'
 import type { Pace } from './pace.ts'
 import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
+import { PacksAhead, type PreparedPack } from './packs-ahead.ts'
 import { decidePosition, forgotten, type Position } from './position.ts'
 import type { LaneSlice, LaneSource } from './source.ts'
 import { growth, untilAborted } from './wait.ts'
@@ -17,11 +18,6 @@ export interface PackSettings extends PackSizeSettings {
   /** How long a record may wait for others to share its pack. */
   linger: Millis
   ackTimeout: Millis
-}
-
-interface Prepared {
-  slice: LaneSlice
-  message: OutgoingMessage
 }
 
 interface Tools {
@@ -152,7 +148,9 @@ export class PackForwarder {
     let { next, expected } = position
     // Small at first: whoever waits for the link to come back waits for its first message.
     let first = true
-    let prepared: Promise<Prepared> | null = null
+    const limit = session.maxPayload - HEADER_ROOM
+    const preparing = () => new PacksAhead(source, (from) => this.#prepare(from, this.#size.bytes(limit), limit))
+    let ahead = preparing()
     let audits = 0
     while (!signal.aborted) {
       if (next >= source.head) {
@@ -161,18 +159,19 @@ export class PackForwarder {
         continue
       }
       await pause(clock, breaker.wait, signal)
-      const limit = session.maxPayload - HEADER_ROOM
       const careful = first || breaker.state !== 'closed'
       const size = careful ? Math.min(limit, this.#size.minimum) : this.#size.bytes(limit)
-      const { slice, message } = await (prepared ?? this.#prepare(next, size, limit))
-      prepared = null
+      const { slice, message } = await (ahead.take() ?? this.#prepare(next, size, limit))
       if (slice.next === next) continue
       await pause(clock, pace.take(message.body.length), signal)
       if (signal.aborted) return
+      if (!source.lend(slice)) {
+        ahead = preparing()
+        continue
+      }
       const started = clock.monotonic()
       const appending = session.append(message, expected, this.#timeout(message.body.length))
-      // While the centre works on this pack, the next one is made.
-      if (slice.next < source.head) prepared = this.#prepareAhead(slice.next, this.#size.bytes(limit), limit)
+      ahead.fill(slice.next)
       expected = await appending
       const roundTrip = clock.monotonic() - started
       next = slice.next
@@ -186,16 +185,9 @@ export class PackForwarder {
     }
   }
 
-  async #prepare(from: Offset, size: Bytes, limit: Bytes): Promise<Prepared> {
+  async #prepare(from: Offset, size: Bytes, limit: Bytes): Promise<PreparedPack> {
     const slice = await this.#tools.source.read(from, size)
     return { slice, message: await this.#pack(slice, limit) }
-  }
-
-  /** The same for a pack that may not be wanted any more when it is ready: then its failure does not matter either. */
-  #prepareAhead(from: Offset, size: Bytes, limit: Bytes): Promise<Prepared> {
-    const prepared = this.#prepare(from, size, limit)
-    prepared.catch(() => undefined)
-    return prepared
   }
 
   /** Whether the stream has less than it acknowledged. Reads no message: on an idle, metered link that would add up. */

@@ -53,6 +53,11 @@ export interface LaneSource {
   oldestPending(): Promise<Millis | null>
   /** Records from `from` on, at most `maxBytes` of lines (but at least one record), never beyond `head`. */
   read(from: Offset, maxBytes: Bytes): Promise<LaneSlice>
+  /**
+   * To be called right before a slice is sent. True: the slice is still what the lane has there, and nothing of it will be given
+   * up until the cursor moves past it or back. False: records of it were given up since it was read; read again.
+   */
+  lend(slice: LaneSlice): boolean
   /** Running CRC-32 of the lane up to `offset`; null when it can no longer be told. */
   lineageAt(offset: Offset): Promise<number | null>
   /** The centre has everything before `cursor.next`. May also go back (the centre forgot). */

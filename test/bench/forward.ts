@@ -30,7 +30,7 @@ function forwardBench(name: string, replicas: Replicas): Bench {
     async *run(options): AsyncIterable<Measurement> {
       const { quick, scope, say } = options
       const readings = quick ? 1_000_000 : 2_000_000
-      const rounds = quick ? 2 : 3
+      const rounds = quick ? 2 : 5
       const backlog = await scope.folder()
       say(`making a backlog of ${readings.toLocaleString('en-US')} readings`)
       await buildBacklog(backlog, readings, options.signal)

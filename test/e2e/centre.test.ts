@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { describe, expect, it } from 'vitest'
-import { CentralServer } from '../../simulators/central/index.ts'
+import { CentralCluster, CentralServer } from '../../simulators/central/index.ts'
 import type { Site } from '../../simulators/site/index.ts'
 import { STREAMS } from '../../sync/contract/index.ts'
 import { acknowledgedMore, bufferedAtLeast, drained, expectNothingWrong, onSite } from '../support/site.ts'
@@ -69,6 +69,26 @@ describe('a centre that fails', () => {
       await manager.streams.update(STREAMS.readings, { max_bytes: -1 })
       await connection.close()
       await drained(site)
+      await expectNothingWrong(site)
+    })
+  })
+
+  it('loses and doubles nothing when the leader of a cluster is killed, several times', {
+    timeout: 120_000,
+  }, async () => {
+    await onSite({ nodes: 3, devices: 30, rate: 30, connections: 10 }, async (site) => {
+      const cluster = site.central
+      if (!(cluster instanceof CentralCluster)) throw new Error('expected a cluster')
+      for (let kill = 0; kill < 3; kill++) {
+        await acknowledgedMore(site, 500)
+        await drained(site)
+        const leader = await cluster.waitLeader(STREAMS.readings)
+        await leader.kill()
+        await acknowledgedMore(site, 500)
+        await cluster.waitLeader(STREAMS.readings, leader)
+        await leader.restart()
+        await cluster.waitReady()
+      }
       await expectNothingWrong(site)
     })
   })

@@ -256,6 +256,27 @@ describe('a bound that evicts', () => {
     expectAccounted(again.outbox.status())
   })
 
+  it('does not give up what is on its way, and says of a slice that it has given up part of it', async () => {
+    const { outbox, machine, clock, said } = await world({ maxBytes: 8 * MIB, whenFull: 'evict' })
+    const box = { outbox, machine, said, put: async () => true }
+    const source = outbox.lane('readings')
+    await load(box, 5000)
+    const first = await source.read(0, 50_000)
+    const later = await source.read(3000, 500_000)
+    expect(source.lend(first)).toBe(true)
+    for (let sent = 5000; sent < 15_000; sent += 500) {
+      await load(box, 500, sent)
+      await clock.advance(1000)
+    }
+    const stays = outbox.status().lanes.readings.missing
+    expect(stays).toBeGreaterThan(3000)
+    expect((await readLane(source, 0)).gaps[0]?.from).toBeGreaterThanOrEqual(first.next)
+    expect(source.lend(later)).toBe(false)
+    expect(source.lend(await source.read(3000, 500_000))).toBe(true)
+    expect(evictedIn(said)).toBe(outbox.status().lanes.readings.missing)
+    expectAccounted(outbox.status())
+  })
+
   it('gives up neither what is being forwarded nor events, and then refuses', async () => {
     const { outbox, machine, clock } = await world({ maxBytes: 8 * MIB, whenFull: 'evict' })
     while (outbox.accepting) {

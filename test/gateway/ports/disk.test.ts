@@ -141,6 +141,24 @@ describe.each([
     expect(await keysOf(store)).toEqual([])
   })
 
+  it('may be told how much will be read, and gives the same however much is', async () => {
+    const store = await open(makeDisk(), join(await tempDir(), 'db'))
+    const names = Array.from({ length: 300 }, (_, i) => String(i).padStart(3, '0'))
+    const body = 'x'.repeat(2000)
+    await store.write(
+      names.map((name) => put(name, `${name}${body}`)),
+      { sync: true },
+    )
+    for (const ahead of [1, 50_000, 1e9]) {
+      const found: string[] = []
+      for await (const [name] of store.entries(ALL, { ahead })) found.push(name.toString())
+      expect(found).toEqual(names)
+      for await (const [name] of store.entries(ALL, { ahead })) if (name.toString() === '123') break
+    }
+    await store.write([del('000')], { sync: true })
+    expect((await keysOf(store)).length).toBe(299)
+  })
+
   it('has one opening a path at a time', async () => {
     const disk = makeDisk()
     const path = join(await tempDir(), 'db')
