@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { built, ROOT, run, say } from './process.mjs'
 
@@ -11,11 +11,8 @@ const SOURCE = /\.[cm]?[jt]s$/
 /** What the sources were when dist/ was made of them. */
 const STAMP = built('.sources')
 
-/** Commands: to be run by their name, not through `node`. */
-const EXECUTABLES = ['gateway/cli/main.js']
-
 /**
- * Compiles to dist/, unless that is what it holds already.
+ * Compiles to dist/ and bundles the program, unless that is what it holds already.
  *
  * @returns {Promise<boolean>} false when the compiler found fault; it has said where
  */
@@ -35,7 +32,9 @@ export async function ensureBuilt() {
     return false
   }
   await removeOlder(built('.'), started)
-  for (const file of EXECUTABLES) await chmod(built(file), 0o755)
+  // What it needs is installed only by now.
+  const { bundle } = await import('./bundle.mjs')
+  await bundle()
   await writeFile(STAMP, sources)
   return true
 }

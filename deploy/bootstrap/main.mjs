@@ -9,7 +9,7 @@ import { NOTHING_RAN, runTests } from './tests.mjs'
 const TASKS = {
   /** @param {string[]} args */
   async start(args) {
-    await become('gateway/cli/main.js', ['demo', ...args])
+    await become('bin/tidegate.js', ['demo', ...args])
   },
   /** @param {string[]} args */
   async test(args) {
@@ -29,7 +29,7 @@ const TASKS = {
   async docs() {
     await prepare()
     for (const { what, file } of GENERATED) {
-      await runOrEnd([built('gateway/cli/main.js'), 'config', what, '--out', file])
+      await runOrEnd([built('bin/tidegate.js'), 'config', what, '--out', file])
     }
     await runOrEnd([join(ROOT, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--write', 'deploy'])
   },

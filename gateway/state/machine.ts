@@ -17,7 +17,7 @@ export interface MachineSettings {
 }
 
 /** A start replays about this many records at most. */
-const REPLAY_TARGET = 100_000
+const REPLAY_TARGET = 50_000
 /** Slices in one commit; more would hold it up. */
 const MOST_SLICES = 2000
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { runLoad } from '../../simulators/load/index.ts'
 import { buildBacklog } from './backlog.ts'
 import type { Bench, BenchOptions, Measurement } from './bench.ts'
@@ -8,6 +8,9 @@ import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
 import { cpuDuring } from './process-usage.ts'
 import { formatProfile, noProfiling, type Profiling, profiling, summariseProfile } from './profile.ts'
 import type { Scope } from './scope.ts'
+
+/** The program before it was bundled: there, files tell what a function belongs to. */
+const UNBUNDLED = resolve(import.meta.dirname, '../../gateway/cli/main.js')
 
 /** The profiler slows down what it watches: numbers come from a run without it. */
 export const cpu: Bench = {
@@ -21,7 +24,8 @@ export const cpu: Bench = {
     const ingest = await scope.within((inner) => ingestAlone(options, inner, noProfiling))
     if (ingest !== null) yield { bench: 'cpu-ingest', unit: 'us/reading', ours: ingest, ...none }
     const ingestProfile = profiling(join(dir, 'ingest.cpuprofile'))
-    await scope.within((inner) => ingestAlone(options, inner, ingestProfile))
+    const profiled = { ...options, entry: UNBUNDLED }
+    await scope.within((inner) => ingestAlone(profiled, inner, ingestProfile))
     say('ingest, by self time of the main thread while it was busy:')
     for (const line of formatProfile(await summariseProfile(ingestProfile.file))) say(line)
 
@@ -29,14 +33,14 @@ export const cpu: Bench = {
     const backlog = join(dir, 'backlog')
     say(`making a backlog of ${readings.toLocaleString('en-US')} readings`)
     await buildBacklog(backlog, readings, signal)
-    const forwarding = (how: Omit<Profiling, 'file'>) =>
+    const forwarding = (as: BenchOptions, how: Omit<Profiling, 'file'>) =>
       scope.within(async (inner) =>
-        drain(options, inner, { centre: await startCentre(inner, 1), backlog, readings, profiling: how }),
+        drain(as, inner, { centre: await startCentre(inner, 1), backlog, readings, profiling: how }),
       )
-    const forward = await forwarding(noProfiling)
+    const forward = await forwarding(options, noProfiling)
     if (forward.cpu !== null) yield { bench: 'cpu-forward', unit: 'us/reading', ours: forward.cpu, ...none }
     const forwardProfile = profiling(join(dir, 'forward.cpuprofile'))
-    await forwarding(forwardProfile)
+    await forwarding(profiled, forwardProfile)
     say('forwarding, by self time of the main thread while it was busy:')
     for (const line of formatProfile(await summariseProfile(forwardProfile.file))) say(line)
   },

@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     for (const bench of benches) {
       say(`${bench.name}: ${bench.summary}`)
       await scope.within(async (inner) => {
-        const entry = resolve(import.meta.dirname, '../../gateway/cli/main.js')
+        const entry = resolve(import.meta.dirname, '../../bin/tidegate.js')
         const options = {
           quick: values.quick === true,
           entry,

@@ -44,7 +44,7 @@ describe('the systemd unit', () => {
   it('calls a command that exists, with variables that exist', async () => {
     const unit = await settings()
     const [line = ''] = unit.get('ExecStart') ?? []
-    const [, name, option] = /main\.js (\w+) (--\w+) /.exec(line) ?? []
+    const [, name, option] = /tidegate\.js (\w+) (--\w+) /.exec(line) ?? []
     const command = COMMANDS.find((candidate) => candidate.name === name)
     expect(Object.keys(command?.options ?? {}).map((key) => `--${key}`)).toContain(option)
     const env = Object.fromEntries((unit.get('Environment') ?? []).map((pair) => pair.split('=') as [string, string]))

@@ -10,7 +10,7 @@ import { decodeLine, HEADERS, type Reading, STREAMS } from '../../sync/contract/
 import { decodePackBody, decodePackFacts } from '../../sync/forward/index.ts'
 
 /** The compiled command line: a gateway that is killed has to be a process of its own. */
-export const ENTRY = resolve(import.meta.dirname, '../../dist/gateway/cli/main.js')
+export const ENTRY = resolve(import.meta.dirname, '../../dist/bin/tidegate.js')
 
 /** Runs `test` on a fresh site and clears everything away after it, however it ends. */
 export async function onSite(

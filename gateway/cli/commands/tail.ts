@@ -5,9 +5,7 @@ import { natsSettings } from '../../settings.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { configOption, readConfig } from '../config-file.ts'
 import { choice, duration, flag, integer, text, type Values } from '../option.ts'
-import { follow } from '../tail/feed.ts'
-import { Inspector } from '../tail/inspect.ts'
-import { jsonPrinter, type Printer, tablePrinter } from '../tail/printer.ts'
+import type { Printer } from '../tail/printer.ts'
 import type { Row } from '../tail/rows.ts'
 
 const OPTIONS = {
@@ -44,6 +42,7 @@ export const tail = defineCommand({
   ],
   async run({ stdout, stderr, env, clock, signal, isTTY }, { options }) {
     const { json, site, gateway, stream, since, limit = Number.POSITIVE_INFINITY } = options
+    const { follow, Inspector, jsonPrinter, tablePrinter } = await import('../tail/index.ts')
     const settings = await centreOf(options, env)
     const printer = json ? jsonPrinter(stdout, stderr) : tablePrinter(stdout, isTTY && !env['NO_COLOR'])
     const enough = new AbortController()

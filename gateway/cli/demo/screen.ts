@@ -98,8 +98,7 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
   ]
 }
 
-const GROUP = new Intl.NumberFormat('en')
-export const number = (value: number): string => GROUP.format(Math.round(value))
+export const number = (value: number): string => Math.round(value).toLocaleString('en')
 const perSecond = (rate: number): string => `${number(rate)}/s`
 const seconds = (millis: Millis): string => `${(millis / 1000).toFixed(1)} s`
 
