@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path'
 import { built, ROOT, run, say } from './process.mjs'
 
 /** Everything that the compiler reads, or that decides what it makes of it. */
-const FOLDERS = ['gateway', 'sync', 'simulators', 'flows', 'test', 'deploy']
+const FOLDERS = ['gateway', 'sync', 'simulators', 'flows', 'test', 'deploy', 'docs']
 const FILES = ['tsconfig.json', 'vitest.config.ts', 'package-lock.json']
 const SOURCE = /\.[cm]?[jt]s$/
 

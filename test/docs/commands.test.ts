@@ -81,6 +81,22 @@ describe('the documentation', async () => {
       expect(existsSync(resolve(ROOT, name, '..', target ?? '')), `${name} -> ${target}`).toBe(true)
   })
 
+  it('names only error codes that the product has', async () => {
+    const sources = await Promise.all(
+      ['gateway', 'sync', 'simulators'].map(async (folder) => {
+        const names = await readdir(join(ROOT, folder), { recursive: true })
+        return await Promise.all(
+          names.filter((name) => name.endsWith('.ts')).map((name) => readFile(join(ROOT, folder, name), 'utf8')),
+        )
+      }),
+    )
+    const text = sources.flat(2).join('\n')
+    const operations = all.find(({ name }) => name === 'docs/operations.md')
+    const codes = [...(operations?.text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g) ?? [])].map((match) => match[1] ?? '')
+    expect(codes.length).toBeGreaterThan(5)
+    for (const code of codes) expect(text.includes(`'${code}'`), code).toBe(true)
+  })
+
   it('shows a configuration in the README that is valid', async () => {
     const readme = all.find(({ name }) => name === 'README.md')
     const [yaml] = readme ? blocks(readme, 'yaml') : []
