@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MemoryDisk } from '../../../gateway/ports/index.ts'
 import { decodeLine, encodeLine, HEADERS, STREAMS, type ThresholdEvent } from '../../../sync/contract/index.ts'
 import {
@@ -15,6 +15,16 @@ import { streamPlans } from '../../../sync/provision/index.ts'
 import { SimulatedClock, seededRandom } from '../../../sync/runtime/index.ts'
 import { append, fill, range } from '../../gateway/outbox/support/lane.ts'
 import { openOutbox, reading, type TestOutbox } from '../../support/outbox.ts'
+
+// A thread that compresses takes real time, of which a simulated clock knows nothing: hours may pass meanwhile.
+vi.mock('node:zlib', async (original) => {
+  const zlib = await original<typeof import('node:zlib')>()
+  type Callback = (error: Error | null, result: Buffer) => void
+  return {
+    ...zlib,
+    gzip: (body: Buffer, options: object, done: Callback) => done(null, zlib.gzipSync(body, options)),
+  }
+})
 
 const SETTINGS: ForwarderSettings = {
   site: 'site',
