@@ -1,4 +1,7 @@
 #!/usr/bin/env node
+// First, and apart from the others: imports run in the order in which they stand.
+import './before-loading.ts'
+
 import { systemClock } from '../../sync/runtime/index.ts'
 import { runCommandLine } from './cli.ts'
 import { EXIT } from './command.ts'

@@ -16,8 +16,10 @@ export interface MachineSettings {
   maxSeries: number
 }
 
-/** A start replays about this many records at most. */
-const REPLAY_TARGET = 50_000
+/** A start replays about this many records at most, */
+const REPLAY_TARGET = 20_000
+/** or, with many series, this many for each: a slice is larger than a record, and must not be written as often as one. */
+const REPLAY_PER_SERIES = 4
 /** Slices in one commit; more would hold it up. */
 const MOST_SLICES = 2000
 
@@ -82,7 +84,7 @@ export class StateMachine implements StateKeeper {
     const slices: SnapshotSlice[] = this.#forgotten.map((name) => [name, null])
     this.#forgotten = []
     if (this.#dirty.size === 0) return slices
-    this.#due += (this.#dirty.size * records) / REPLAY_TARGET
+    this.#due += records * Math.min(this.#dirty.size / REPLAY_TARGET, 1 / REPLAY_PER_SERIES)
     let budget = Math.min(Math.floor(this.#due), MOST_SLICES)
     this.#due = Math.min(this.#due - budget, this.#dirty.size)
     for (const entry of this.#dirty.keys()) {

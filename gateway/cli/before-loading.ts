@@ -1,0 +1,3 @@
+import { growOnlyWhenBusy } from './young-generation.ts'
+
+growOnlyWhenBusy()
