@@ -15,7 +15,7 @@ const PROGRAM = `
   load()
   const loaded = size()
   const waiting = setInterval(() => {
-    const until = performance.now() + 90
+    const until = performance.now() + 97
     while (performance.now() < until) for (let i = 0; i < 1000; i++) kept[i] = { i }
     kept.length = 500_000
     load()
