@@ -5,7 +5,7 @@ import type { Site, SiteSummary } from '../../../simulators/site/index.ts'
 import { describeError, UsageError } from '../../../sync/contract/index.ts'
 import { pause, seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
-import { drawScene, number } from '../demo/screen.ts'
+import { drawDoors, drawScene, number } from '../demo/screen.ts'
 import { Canvas, readWishes, type Wish } from '../demo/terminal.ts'
 import { makeTrouble } from '../demo/trouble.ts'
 import { duration, flag, integer, text } from '../option.ts'
@@ -127,6 +127,7 @@ async function show(
 ): Promise<void> {
   const canvas = isTTY ? new Canvas(stdout) : null
   const colours = isTTY && env['NO_COLOR'] === undefined
+  if (!canvas) stdout.write(`${drawDoors(site.addresses, colours).join('\n')}\n`)
   let before = { at: clock.monotonic(), accepted: 0, forwarded: 0 }
   let rates = { accepted: 0, forwarded: 0 }
   while (!signal.aborted) {

@@ -34,15 +34,23 @@ export function drawScene(scene: Scene): string[] {
     '',
     ...drawNumbers(scene, paint),
     '',
-    ` ${paint('bold', 'Publish')}    mosquitto_pub -p ${addresses.mqttPort} -q 1 -t sensors/me/temperature -m 21.5`,
-    ` ${paint('bold', 'Watch')}      npx tidegate tail --config ${addresses.config}`,
-    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS`,
+    ...drawDoors(addresses, scene.colours),
     '',
     keys
       ? ` ${key(paint, 'c')} ${view.linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'k')} ${view.gateway ? 'kill -9' : 'restart'} the gateway   ${key(paint, 'q')} stop and check that nothing was lost`
       : ' Type a command and press return: cut, heal, kill, restart, quit',
     '',
     ...happenings.map((happening) => paint('dim', ` ${happening}`)),
+  ]
+}
+
+/** Where one can take part: what to type to publish, to watch, and what to subscribe to. */
+export function drawDoors(addresses: SiteAddresses, colours: boolean): string[] {
+  const paint = painter(colours)
+  return [
+    ` ${paint('bold', 'Publish')}    mosquitto_pub -p ${addresses.mqttPort} -q 1 -t sensors/me/temperature -m 21.5`,
+    ` ${paint('bold', 'Watch')}      npx tidegate tail --config ${addresses.config}`,
+    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS`,
   ]
 }
 
