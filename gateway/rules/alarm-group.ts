@@ -1,0 +1,117 @@
+import type { Millis, Reading } from '../../sync/contract/index.ts'
+import { type Alarm, type AlarmSnapshot, earliest, eventTime, type Transition } from './alarm.ts'
+import type { Action } from './lifecycle.ts'
+
+/** What is stored of a group. */
+export interface GroupSnapshot {
+  /** Newest event time that was evaluated, for each metric, */
+  newest: Record<string, Millis>
+  /** and of all; null before the first. */
+  at: Millis | null
+  /** When the gateway last heard of it, by its own clock. */
+  heard: Millis
+  /** The reading that was evaluated last. */
+  last: Reading
+  /** Readings that wait for those that may still come before them, in the order of their time. */
+  waiting: Reading[]
+  /** By name; those that are as new ones would be are left out. */
+  alarms: Record<string, AlarmSnapshot>
+}
+
+/** A transition, and whose. */
+export interface Told {
+  alarm: Alarm
+  transition: Transition
+}
+
+/**
+ * The alarms that hear the same readings: those of one series, or those over several metrics of one device. It puts readings into
+ * the order of their event time: each waits until those that are at most `lateness` late have come.
+ */
+export class AlarmGroup {
+  readonly alarms: readonly Alarm[]
+  readonly #lateness: Millis
+  readonly #state: Omit<GroupSnapshot, 'alarms'>
+
+  constructor(alarms: readonly Alarm[], lateness: Millis, state: Omit<GroupSnapshot, 'alarms'>) {
+    this.alarms = alarms
+    this.#lateness = lateness
+    this.#state = state
+  }
+
+  apply(reading: Reading): Told[] {
+    const state = this.#state
+    const told: Told[] = []
+    state.heard = Math.max(state.heard, reading.received)
+    for (const alarm of this.alarms)
+      for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
+    // What the device itself does not trust shows that it is there, and nothing else.
+    if (reading.quality === 'bad') return told
+    if (this.#lateness === 0) this.#evaluate(reading, told)
+    else {
+      const { waiting } = state
+      const time = eventTime(reading)
+      waiting.splice(waiting.findLastIndex((other) => eventTime(other) <= time) + 1, 0, reading)
+      const upTo = eventTime(waiting.at(-1) ?? reading) - this.#lateness
+      this.#release((other) => eventTime(other) <= upTo, told)
+    }
+    return told
+  }
+
+  /** When something happens by the gateway's clock if nothing is heard until then; null when nothing does. */
+  get due(): Millis | null {
+    const { heard, waiting } = this.#state
+    let first: Millis | null = null
+    for (const alarm of this.alarms) first = earliest(first, alarm.due(heard))
+    for (const { received } of waiting) first = earliest(first, received + this.#lateness)
+    return first
+  }
+
+  /** The gateway's clock has come to `now`. */
+  pass(now: Millis): Told[] {
+    const told: Told[] = []
+    const { heard, last } = this.#state
+    this.#release((reading) => reading.received + this.#lateness <= now, told)
+    for (const alarm of this.alarms)
+      for (const transition of alarm.pass(now, heard, last)) told.push({ alarm, transition })
+    return told
+  }
+
+  /** @returns null when that cannot be done in the alarm's state */
+  act(alarm: Alarm, action: Action, at: Millis): Told | null {
+    const transition = alarm.act(action, at, this.#state.last)
+    return transition && { alarm, transition }
+  }
+
+  toJSON(): GroupSnapshot {
+    const alarms: Record<string, AlarmSnapshot> = {}
+    for (const alarm of this.alarms) {
+      const snapshot = alarm.toJSON()
+      if (snapshot) alarms[alarm.name] = snapshot
+    }
+    return { ...this.#state, alarms }
+  }
+
+  /** Evaluates what waits and may go, in the order of its time. */
+  #release(may: (reading: Reading) => boolean, told: Told[]): void {
+    const { waiting } = this.#state
+    const count = waiting.findLastIndex(may) + 1
+    for (const reading of waiting.splice(0, count)) this.#evaluate(reading, told)
+  }
+
+  #evaluate(reading: Reading, told: Told[]): void {
+    const state = this.#state
+    const { metric } = reading
+    const time = eventTime(reading)
+    const newest = Object.hasOwn(state.newest, metric) ? state.newest[metric] : undefined
+    // Later than it was waited for: what came after it is decided already, and stays so.
+    if (newest !== undefined && time < newest) return
+    state.newest[metric] = time
+    const at = state.at === null ? time : Math.max(state.at, time)
+    state.at = at
+    const { last } = state
+    state.last = reading
+    for (const alarm of this.alarms)
+      for (const transition of alarm.evaluate(reading, at, last)) told.push({ alarm, transition })
+  }
+}

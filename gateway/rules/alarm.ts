@@ -1,0 +1,202 @@
+import type { Millis, Reading } from '../../sync/contract/index.ts'
+import { evaluate, freshMemory, type Memory, mOfN, type Recent } from './condition/index.ts'
+import {
+  type Action,
+  type AlarmLife,
+  type AlarmState,
+  freshLife,
+  type Happening,
+  isAnnounced,
+  live,
+  stateOf,
+} from './lifecycle.ts'
+import type { Rule } from './rule.ts'
+import { isWorse } from './severity.ts'
+import { type Change, dueAt, freshTiming, observe, settle, type TimingState } from './timing.ts'
+
+/** Everything that an alarm remembers; plain data, as it is stored. */
+export interface AlarmSnapshot {
+  /** Which version of its rule it has followed. */
+  revision: string
+  /** null before its first reading */
+  memory: Memory
+  /** For rules that look at several readings (`of`). */
+  recent: Recent
+  timing: TimingState
+  life: AlarmLife
+  /** Number of the newest transition; 0 before the first. */
+  transition: number
+}
+
+/** A transition of an alarm, on its way to become an event. */
+export interface Transition {
+  kind: 'raised' | 'changed' | 'cleared' | 'expired' | Action['kind']
+  number: number
+  /** Event time. */
+  at: Millis
+  from: AlarmState
+  to: AlarmState
+  /** The condition before and after, as it counts. */
+  was: string | null
+  is: string | null
+  /** The reading that caused it, or the last one before time did. */
+  reading: Reading
+}
+
+/** Event time of a reading: the device's, or the gateway's where the device gave none. */
+export const eventTime = (reading: Reading): Millis => reading.time ?? reading.received
+
+/** What one rule has found out about one series (or device). It is told of readings in the order of their event time. */
+export class Alarm {
+  /** Its name within the device: the rule's id, with the metric behind it where one rule watches several. */
+  readonly name: string
+  readonly rule: Rule
+  /** Which version of its rule it follows. */
+  readonly revision: string
+  #memory: Memory
+  readonly #recent: Recent
+  readonly #timing: TimingState
+  #life: AlarmLife
+  #transition: number
+
+  constructor(name: string, rule: Rule, revision: string, snapshot: AlarmSnapshot | null) {
+    this.name = name
+    this.rule = rule
+    this.revision = revision
+    // Of a rule that decides otherwise now, what was counted and timed says nothing; what people were told stays.
+    const same = snapshot?.revision === revision
+    this.#memory = same ? snapshot.memory : null
+    this.#recent = same ? snapshot.recent : []
+    this.#timing = same ? snapshot.timing : { ...freshTiming(), counts: snapshot?.life.condition ?? null }
+    this.#life = snapshot?.life ?? freshLife()
+    this.#transition = snapshot?.transition ?? 0
+  }
+
+  get state(): AlarmState {
+    return stateOf(this.#life)
+  }
+
+  get condition(): string | null {
+    return this.#life.condition
+  }
+
+  /**
+   * @param time its event time, or that of a reading of another metric which came before it
+   * @param last the reading before this one
+   */
+  evaluate(reading: Reading, time: Millis, last: Reading): Transition[] {
+    const { condition } = this.rule
+    if (condition.kind === 'missing') return []
+    const sample = { value: reading.value, time }
+    this.#memory ??= freshMemory(condition, sample)
+    const shown = evaluate(condition, this.#memory, reading.metric, sample, this.#timing.counts)
+    if (shown === undefined) return []
+    const { of } = this.rule
+    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, reading.received, reading, last)
+  }
+
+  /** The series was heard of, by whatever reading. */
+  hear(reading: Reading, heard: Millis, last: Reading): Transition[] {
+    return this.rule.condition.kind === 'missing' ? this.#observe(null, heard, heard, reading, last) : []
+  }
+
+  /**
+   * When something happens by the gateway's clock if nothing is heard until then; null when nothing does.
+   *
+   * @param heard when the gateway last heard of the series
+   */
+  due(heard: Millis): Millis | null {
+    const { condition } = this.rule
+    const silent = condition.kind === 'missing' && this.#waitsForSilence ? heard + condition.after : null
+    return earliest(dueAt(this.#timing, this.rule), earliest(silent, this.#life.shelvedUntil))
+  }
+
+  /** The gateway's clock has come to `now`. */
+  pass(now: Millis, heard: Millis, last: Reading): Transition[] {
+    const found: Transition[] = []
+    const { condition } = this.rule
+    if (condition.kind === 'missing' && this.#waitsForSilence && heard + condition.after <= now) {
+      const at = heard + condition.after
+      found.push(...this.#observe('missing', at, at, last, last))
+    }
+    const due = dueAt(this.#timing, this.rule)
+    const change = due !== null && due <= now ? settle(this.#timing, this.rule) : null
+    if (change) this.#happen(change, last, found)
+    const { shelvedUntil } = this.#life
+    if (shelvedUntil !== null && shelvedUntil <= now)
+      this.#become({ kind: 'unshelve' }, 'expired', shelvedUntil, last, found)
+    return found
+  }
+
+  /** What a person or a program does to it; null when that cannot be done in its state. */
+  act(action: Action, at: Millis, last: Reading): Transition | null {
+    const found: Transition[] = []
+    this.#become(action, action.kind, at, last, found)
+    return found[0] ?? null
+  }
+
+  /** null when there is nothing to remember: it is as a new one would be. */
+  toJSON(): AlarmSnapshot | null {
+    const { counts, pending, cleared } = this.#timing
+    const untouched = this.#transition === 0 && this.#memory === null && this.#recent.length === 0
+    const still = counts === null && pending === null && cleared === null
+    if (untouched && still && stateOf(this.#life) === 'normal') return null
+    return {
+      revision: this.revision,
+      memory: this.#memory,
+      recent: this.#recent,
+      timing: this.#timing,
+      life: this.#life,
+      transition: this.#transition,
+    }
+  }
+
+  get #waitsForSilence(): boolean {
+    return this.#timing.counts === null && this.#timing.pending === null
+  }
+
+  #observe(shown: string | null, time: Millis, received: Millis, reading: Reading, last: Reading): Transition[] {
+    const found: Transition[] = []
+    for (const change of observe(this.#timing, shown, time, received, this.rule))
+      this.#happen(change, change.by === 'reading' ? reading : last, found)
+    return found
+  }
+
+  #happen({ from, to, at }: Change, reading: Reading, found: Transition[]): void {
+    const { latch } = this.rule
+    if (to === null) this.#become({ kind: 'clear', latch }, 'cleared', at, reading, found)
+    else if (from === null) this.#become({ kind: 'raise', condition: to }, 'raised', at, reading, found)
+    else
+      this.#become(
+        { kind: 'change', condition: to, worse: isWorse(this.rule, from, to) },
+        'changed',
+        at,
+        reading,
+        found,
+      )
+  }
+
+  #become(happening: Happening, kind: Transition['kind'], at: Millis, reading: Reading, found: Transition[]): void {
+    const before = this.#life
+    const after = live(before, happening)
+    if (after === null) return
+    this.#life = after
+    const fromReadings = happening.kind === 'raise' || happening.kind === 'change' || happening.kind === 'clear'
+    if (fromReadings && !isAnnounced(after)) return
+    found.push({
+      kind,
+      number: ++this.#transition,
+      at,
+      from: stateOf(before),
+      to: stateOf(after),
+      was: before.condition,
+      is: after.condition,
+      reading,
+    })
+  }
+}
+
+export function earliest(one: Millis | null, other: Millis | null): Millis | null {
+  if (one === null || other === null) return one ?? other
+  return Math.min(one, other)
+}

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto'
+import type { Millis } from '../../sync/contract/index.ts'
+import { metricsOf } from './condition/index.ts'
+import type { Condition, Limit, Match, Rule, Step, StepName } from './rule.ts'
+import { STEPS } from './rule.ts'
+import { CONDITION_KINDS, type OverrideInput, type RuleInput, type RuleSetInput, type SettingsInput } from './schema.ts'
+import { byRank, compileMatch, type Selector, type SeriesNames } from './selection.ts'
+
+/** Where a value of a rule comes from: the defaults, the rule itself, or its n-th override (0 = the first in the file). */
+export type Source = 'defaults' | 'rule' | number
+
+/** A rule as it holds for one series, and why. */
+export interface Selected {
+  rule: Rule
+  /** What of it decides: changes exactly when the rule may decide otherwise than before. */
+  revision: string
+  /** The keys that were given somewhere, and by whom. */
+  sources: ReadonlyMap<string, Source>
+  /** Whether the rule's own pattern fits several metrics of a device, so that an alarm must name its metric. */
+  many: boolean
+}
+
+interface CompiledOverride {
+  selector: Selector
+  index: number
+  input: OverrideInput
+}
+
+interface CompiledRule {
+  selector: Selector
+  input: RuleInput
+  overrides: readonly CompiledOverride[]
+}
+
+const BASE = {
+  enabled: true,
+  severity: 'medium',
+  message: '{device} {metric}: {condition} ({value}{unit})',
+  labels: {},
+  for: 0,
+  clearFor: 0,
+  of: null,
+  latch: false,
+  reraiseAfter: 0,
+} satisfies Omit<Rule, 'id' | 'condition'>
+
+type Setting = keyof typeof BASE
+const SETTINGS = Object.keys(BASE) as Setting[]
+
+/** A valid rule set: tells which rules hold for a series. */
+export class RuleSet {
+  /** Hash of everything in it. */
+  readonly revision: string
+  /** Readings are put in the order of their time if they are at most this late. */
+  readonly lateness: Millis
+  readonly #defaults: SettingsInput
+  readonly #rules: readonly CompiledRule[]
+
+  constructor(input: RuleSetInput) {
+    this.#defaults = input.defaults
+    this.lateness = input.lateness
+    this.#rules = input.rules.map((rule) => ({
+      selector: compileMatch(rule.match),
+      input: rule,
+      overrides: rule.overrides.map((override, index) => ({
+        selector: compileMatch(within(rule.match, override.match)),
+        index,
+        input: override,
+      })),
+    }))
+    this.revision = hash(input)
+  }
+
+  /** The rules for a series, in the order of the file, with the overrides that fit it; the most specific wins, key by key. */
+  select(names: SeriesNames): Selected[] {
+    return this.#rules
+      .filter(({ selector, input }) => appliesTo(input, names) && selector.matches(names))
+      .map((rule) => this.#resolve(rule, names))
+  }
+
+  #resolve({ input, overrides }: CompiledRule, names: SeriesNames): Selected {
+    const fitting = overrides.filter(({ selector }) => selector.matches(names)).sort(byRank)
+    const layers: [Source, SettingsInput & Partial<RuleInput>][] = [
+      ['defaults', this.#defaults],
+      ['rule', input],
+      ...fitting.map(({ index, input: override }): [Source, Partial<RuleInput>] => [
+        index,
+        override as Partial<RuleInput>,
+      ]),
+    ]
+    const sources = new Map<string, Source>()
+    const settings: Record<string, unknown> = { ...BASE }
+    for (const [source, layer] of layers)
+      for (const key of SETTINGS) {
+        if (layer[key] === undefined) continue
+        settings[key] = layer[key]
+        sources.set(key, source)
+      }
+    const kind = kindOf(input)
+    let given = input[kind]
+    for (const [source, layer] of layers) {
+      const own = source === 'defaults' ? undefined : layer[kind]
+      if (own === undefined) continue
+      given = kind === 'ladder' ? ({ ...(given as object), ...defined(own as object) } as typeof given) : own
+      sources.set(kind, source)
+    }
+    const rule = {
+      ...(settings as typeof BASE),
+      id: input.id,
+      condition: conditionOf(kind, given, (settings as unknown as Rule).severity),
+    } as Rule
+    const { message: _, labels: __, severity: ___, ...decides } = rule
+    const many = kind !== 'when' && input.match.metric.includes('*')
+    return { rule, revision: hash(decides), sources, many }
+  }
+}
+
+/** An override speaks of a part of what its rule is about. */
+const within = (rule: Match, override: OverrideInput['match']): Match => ({
+  device: override.device ?? rule.device,
+  metric: override.metric ?? rule.metric,
+  labels: { ...rule.labels, ...override.labels },
+})
+
+/** A rule over several metrics is not asked about metrics that it does not name. */
+const appliesTo = (rule: RuleInput, { metric }: SeriesNames): boolean =>
+  rule.when === undefined || metricsOf(rule.when).includes(metric)
+
+/** The one condition that a rule has (the schema sees to that). */
+export function kindOf(rule: Partial<RuleInput>): (typeof CONDITION_KINDS)[number] {
+  const kind = CONDITION_KINDS.find((name) => rule[name] !== undefined)
+  if (kind === undefined) throw new TypeError('a rule without a condition')
+  return kind
+}
+
+function conditionOf(kind: (typeof CONDITION_KINDS)[number], given: unknown, severity: Rule['severity']): Condition {
+  switch (kind) {
+    case 'above':
+    case 'below':
+      return { kind, limit: given as Limit }
+    case 'outside': {
+      const { low, high, hysteresis = 0 } = given as NonNullable<RuleInput['outside']>
+      return {
+        kind,
+        low: { raise: low, clear: low + hysteresis },
+        high: { raise: high, clear: high - hysteresis },
+      }
+    }
+    case 'inside': {
+      const { low, high, hysteresis = 0 } = given as NonNullable<RuleInput['inside']>
+      return {
+        kind,
+        low: { raise: low, clear: low - hysteresis },
+        high: { raise: high, clear: high + hysteresis },
+      }
+    }
+    case 'ladder': {
+      const input = given as NonNullable<RuleInput['ladder']>
+      const steps: Partial<Record<StepName, Step>> = {}
+      for (const name of STEPS) {
+        const step = input[name]
+        if (step) steps[name] = { ...step, severity: step.severity ?? severity }
+      }
+      return { kind, steps }
+    }
+    case 'rate': {
+      const { rise = null, fall = null, per, over } = given as NonNullable<RuleInput['rate']>
+      return { kind, rise, fall, per, over }
+    }
+    case 'stuck':
+      return { kind, ...(given as NonNullable<RuleInput['stuck']>) }
+    case 'missing':
+      return { kind, ...(given as NonNullable<RuleInput['missing']>) }
+    case 'deviation': {
+      const { sigmas, weight, warmup, floor } = given as NonNullable<RuleInput['deviation']>
+      return { kind, limit: sigmas, alpha: weight, warmup, floor }
+    }
+    case 'when':
+      return { kind, all: given as NonNullable<RuleInput['when']> }
+  }
+}
+
+const defined = (object: object): object =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
+
+/** Of the content, whatever the order in which its keys were written. */
+function hash(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16)
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value)
+    .filter(([, child]) => child !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, child]) => `${JSON.stringify(key)}:${canonical(child)}`).join(',')}}`
+}
