@@ -30,11 +30,14 @@ export interface Told {
  */
 export class AlarmGroup {
   readonly alarms: readonly Alarm[]
+  /** Those that wait for silence: they hear every reading, the others only evaluate it. */
+  readonly #listeners: readonly Alarm[]
   readonly #lateness: Millis
   readonly #state: Omit<GroupSnapshot, 'alarms'>
 
   constructor(alarms: readonly Alarm[], lateness: Millis, state: Omit<GroupSnapshot, 'alarms'>) {
     this.alarms = alarms
+    this.#listeners = alarms.filter(({ rule }) => rule.condition.kind === 'missing')
     this.#lateness = lateness
     this.#state = state
   }
@@ -43,7 +46,7 @@ export class AlarmGroup {
     const state = this.#state
     const told: Told[] = []
     state.heard = Math.max(state.heard, reading.received)
-    for (const alarm of this.alarms)
+    for (const alarm of this.#listeners)
       for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
     // What the device itself does not trust shows that it is there, and nothing else.
     if (reading.quality === 'bad') return told

@@ -43,6 +43,8 @@ export interface Transition {
   reading: Reading
 }
 
+const NONE: readonly Transition[] = []
+
 /** Event time of a reading: the device's, or the gateway's where the device gave none. */
 export const eventTime = (reading: Reading): Millis => reading.time ?? reading.received
 
@@ -84,20 +86,20 @@ export class Alarm {
    * @param time its event time, or that of a reading of another metric which came before it
    * @param last the reading before this one
    */
-  evaluate(reading: Reading, time: Millis, last: Reading): Transition[] {
+  evaluate(reading: Reading, time: Millis, last: Reading): readonly Transition[] {
     const { condition } = this.rule
-    if (condition.kind === 'missing') return []
+    if (condition.kind === 'missing') return NONE
     const sample = { value: reading.value, time }
     this.#memory ??= freshMemory(condition, sample)
     const shown = evaluate(condition, this.#memory, reading.metric, sample, this.#timing.counts)
-    if (shown === undefined) return []
+    if (shown === undefined) return NONE
     const { of } = this.rule
     return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, reading.received, reading, last)
   }
 
-  /** The series was heard of, by whatever reading. */
-  hear(reading: Reading, heard: Millis, last: Reading): Transition[] {
-    return this.rule.condition.kind === 'missing' ? this.#observe(null, heard, heard, reading, last) : []
+  /** Of one that waits for silence: the series was heard of, by whatever reading. */
+  hear(reading: Reading, heard: Millis, last: Reading): readonly Transition[] {
+    return this.#observe(null, heard, heard, reading, last)
   }
 
   /**
@@ -155,7 +157,15 @@ export class Alarm {
     return this.#timing.counts === null && this.#timing.pending === null
   }
 
-  #observe(shown: string | null, time: Millis, received: Millis, reading: Reading, last: Reading): Transition[] {
+  #observe(
+    shown: string | null,
+    time: Millis,
+    received: Millis,
+    reading: Reading,
+    last: Reading,
+  ): readonly Transition[] {
+    // As nearly always: nothing changes.
+    if (shown === this.#timing.counts && this.#timing.pending === null) return NONE
     const found: Transition[] = []
     for (const change of observe(this.#timing, shown, time, received, this.rule))
       this.#happen(change, change.by === 'reading' ? reading : last, found)

@@ -30,6 +30,8 @@ interface CompiledRule {
   selector: Selector
   input: RuleInput
   overrides: readonly CompiledOverride[]
+  /** What was resolved before, by the overrides that fitted: series share it. */
+  resolved: Map<string, Selected>
 }
 
 const BASE = {
@@ -67,6 +69,7 @@ export class RuleSet {
         index,
         input: override,
       })),
+      resolved: new Map(),
     }))
     this.revision = hash(input)
   }
@@ -78,8 +81,18 @@ export class RuleSet {
       .map((rule) => this.#resolve(rule, names))
   }
 
-  #resolve({ input, overrides }: CompiledRule, names: SeriesNames): Selected {
-    const fitting = overrides.filter(({ selector }) => selector.matches(names)).sort(byRank)
+  #resolve(rule: CompiledRule, names: SeriesNames): Selected {
+    const fitting = rule.overrides.filter(({ selector }) => selector.matches(names)).sort(byRank)
+    const key = fitting.map(({ index }) => index).join()
+    const known = rule.resolved.get(key)
+    if (known) return known
+    const selected = this.#layer(rule.input, fitting)
+    rule.resolved.set(key, selected)
+    return selected
+  }
+
+  /** @param fitting least specific first */
+  #layer(input: RuleInput, fitting: readonly CompiledOverride[]): Selected {
     const layers: [Source, SettingsInput & Partial<RuleInput>][] = [
       ['defaults', this.#defaults],
       ['rule', input],
