@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type CentralServer, startCentral } from '../../../simulators/central/index.ts'
+import { FaultProxy } from '../../../simulators/faults/index.ts'
 import {
   type CentralDialer,
   type CentralSession,
@@ -27,15 +28,19 @@ interface Centre {
 async function realCentre(): Promise<Centre> {
   const dir = await makeTempDir()
   const server: CentralServer = await startCentral({ dir: dir.path })
+  const proxy = await FaultProxy.listen({ target: { host: '127.0.0.1', port: server.port } })
+  const url = `nats://${proxy.host}:${proxy.port}`
   return {
-    dialer: natsDialer({ servers: [server.url], name: 'test', dialTimeout: 2000, pingInterval: 10_000 }),
+    dialer: natsDialer({ servers: [url], name: 'test', dialTimeout: 2000, pingInterval: 10_000 }),
     async dieUnder(request) {
-      await server.kill('SIGSTOP')
+      // No answer comes any more. (To stop the process is not enough: its other threads run on for a moment.)
+      const release = await proxy.halfOpen('toClient')
       const outcome = request()
       outcome.catch(() => undefined)
-      // It is on its way to a process that will never read it.
       await new Promise((resolve) => setImmediate(resolve))
       await server.kill('SIGKILL')
+      proxy.reset()
+      await release()
       return outcome
     },
     async revive() {
@@ -43,6 +48,7 @@ async function realCentre(): Promise<Centre> {
       await server.waitReady()
     },
     async end() {
+      await proxy.close()
       await server.kill()
       await dir.remove()
     },
