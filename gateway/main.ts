@@ -6,11 +6,11 @@ import type { Config } from './config/index.ts'
 import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
 import { type MqttCounter, startMqtt } from './ingest/mqtt/index.ts'
 import { compileTopics } from './ingest/topics/index.ts'
+import { keeperOf } from './keeper.ts'
 import { forwardingLog, outboxLog } from './narrate.ts'
 import { Counters, createLog, type GatewayStatus, type Log } from './observe/index.ts'
-import { Outbox, type StateKeeper } from './outbox/index.ts'
+import { Outbox } from './outbox/index.ts'
 import { type Disk, levelDisk } from './ports/index.ts'
-import { noRules } from './rules/index.ts'
 import { forwarderSettings, mqttSettings, natsSettings, outboxSettings } from './settings.ts'
 import { StateMachine } from './state/index.ts'
 
@@ -45,16 +45,8 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   const started = clock.monotonic()
 
   const topics = compileTopics({ site, templates: ingest.topics, local: ingest.localTopics })
-  const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries }, noRules)
+  const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries, gateway })
   const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
-  const keeper: StateKeeper = {
-    takeSlices: (records) => machine.takeSlices(records),
-    replayFrom: (head) => machine.replayFrom(head),
-    rebuild: async (stored) => {
-      await machine.rebuild(stored)
-      await unreleased.rebuild(stored.attached())
-    },
-  }
 
   const dialer = world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`))
   const outbox = await Outbox.open({
@@ -64,7 +56,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     settings: outboxSettings(config),
     clock,
     random,
-    keeper,
+    keeper: keeperOf(machine, unreleased, clock),
     events: outboxLog(log),
   })
 

@@ -1,5 +1,5 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
-import { type Alarm, type AlarmSnapshot, earliest, eventTime, type Transition } from './alarm.ts'
+import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, eventTime, type Transition } from './alarm.ts'
 import type { Action } from './lifecycle.ts'
 
 /** What is stored of a group. */
@@ -80,10 +80,32 @@ export class AlarmGroup {
     return told
   }
 
+  /** Takes in a reading that was taken in before (a replay): whatever it causes is told already. */
+  repeat(reading: Reading): void {
+    for (let due = this.due; due !== null && due <= reading.received; due = this.due) this.pass(due)
+    this.apply(reading)
+  }
+
+  /** The gateway hears again since `at`: what was not heard before says nothing about the sensors. */
+  resume(at: Millis): void {
+    if (this.#listeners.length > 0) this.#state.heard = Math.max(this.#state.heard, at)
+  }
+
   /** @returns null when that cannot be done in the alarm's state */
-  act(alarm: Alarm, action: Action, at: Millis): Told | null {
-    const transition = alarm.act(action, at, this.#state.last)
+  act(alarm: Alarm, action: Action, at: Millis, note: ActionNote): Told | null {
+    const transition = alarm.act(action, at, this.#state.last, note)
     return transition && { alarm, transition }
+  }
+
+  /** The alarm is not one of this group any more; null when nobody needs to be told. */
+  remove(alarm: Alarm, at: Millis): Told | null {
+    const transition = alarm.remove(at, this.#state.last)
+    return transition && { alarm, transition }
+  }
+
+  /** The reading that was evaluated last. */
+  get last(): Reading {
+    return this.#state.last
   }
 
   toJSON(): GroupSnapshot {

@@ -26,12 +26,18 @@ export interface AlarmSnapshot {
   life: AlarmLife
   /** Number of the newest transition; 0 before the first. */
   transition: number
+  /** Names the series of transitions: the time of the first one, or a little later. */
+  since: Millis
 }
 
 /** A transition of an alarm, on its way to become an event. */
 export interface Transition {
-  kind: 'raised' | 'changed' | 'cleared' | 'expired' | Action['kind']
+  kind: 'raised' | 'changed' | 'cleared' | 'expired' | 'removed' | Action['kind']
+  /** False for what happens to an alarm of which nobody is to be told: it gets no number, and becomes no event. */
+  announced: boolean
   number: number
+  /** See `AlarmSnapshot`. */
+  since: Millis
   /** Event time. */
   at: Millis
   from: AlarmState
@@ -41,6 +47,20 @@ export interface Transition {
   is: string | null
   /** The reading that caused it, or the last one before time did. */
   reading: Reading
+  /** Of an action: who did it, and why. */
+  note: ActionNote | null
+}
+
+/** An alarm that was removed may come back: its new series of transitions must not be named like the old one. */
+export interface Era {
+  /** Later than the first transition of every alarm that was removed. */
+  from: Millis
+}
+
+/** Who does something to an alarm, and why, in their own words. */
+export interface ActionNote {
+  by: string | null
+  comment: string | null
 }
 
 const NONE: readonly Transition[] = []
@@ -60,8 +80,12 @@ export class Alarm {
   readonly #timing: TimingState
   #life: AlarmLife
   #transition: number
+  #since: Millis
 
-  constructor(name: string, rule: Rule, revision: string, snapshot: AlarmSnapshot | null) {
+  readonly #era: Era
+
+  constructor(name: string, rule: Rule, revision: string, snapshot: AlarmSnapshot | null, era: Era) {
+    this.#era = era
     this.name = name
     this.rule = rule
     this.revision = revision
@@ -72,6 +96,17 @@ export class Alarm {
     this.#timing = same ? snapshot.timing : { ...freshTiming(), counts: snapshot?.life.condition ?? null }
     this.#life = snapshot?.life ?? freshLife()
     this.#transition = snapshot?.transition ?? 0
+    this.#since = snapshot?.since ?? 0
+  }
+
+  /** Number of its newest transition; 0 before the first. */
+  get transition(): number {
+    return this.#transition
+  }
+
+  /** Names the series of its transitions. */
+  get since(): Millis {
+    return this.#since
   }
 
   get state(): AlarmState {
@@ -131,9 +166,17 @@ export class Alarm {
   }
 
   /** What a person or a program does to it; null when that cannot be done in its state. */
-  act(action: Action, at: Millis, last: Reading): Transition | null {
+  act(action: Action, at: Millis, last: Reading, note: ActionNote): Transition | null {
     const found: Transition[] = []
-    this.#become(action, action.kind, at, last, found)
+    this.#become(action, action.kind, at, last, found, note)
+    return found[0] ?? null
+  }
+
+  /** Its rule is gone. People who were told of the alarm are told that; null when there is nothing to tell. */
+  remove(at: Millis, last: Reading): Transition | null {
+    if (this.state === 'normal') return null
+    const found: Transition[] = []
+    this.#become({ kind: 'remove' }, 'removed', at, last, found)
     return found[0] ?? null
   }
 
@@ -150,6 +193,7 @@ export class Alarm {
       timing: this.#timing,
       life: this.#life,
       transition: this.#transition,
+      since: this.#since,
     }
   }
 
@@ -186,22 +230,33 @@ export class Alarm {
       )
   }
 
-  #become(happening: Happening, kind: Transition['kind'], at: Millis, reading: Reading, found: Transition[]): void {
+  #become(
+    happening: Happening,
+    kind: Transition['kind'],
+    at: Millis,
+    reading: Reading,
+    found: Transition[],
+    note: ActionNote | null = null,
+  ): void {
     const before = this.#life
     const after = live(before, happening)
     if (after === null) return
     this.#life = after
     const fromReadings = happening.kind === 'raise' || happening.kind === 'change' || happening.kind === 'clear'
-    if (fromReadings && !isAnnounced(after)) return
+    const announced = !fromReadings || isAnnounced(after)
+    if (announced && this.#transition++ === 0) this.#since = Math.max(at, this.#era.from)
     found.push({
       kind,
-      number: ++this.#transition,
+      announced,
+      number: this.#transition,
+      since: this.#since,
       at,
       from: stateOf(before),
       to: stateOf(after),
       was: before.condition,
       is: after.condition,
       reading,
+      note,
     })
   }
 }

@@ -1,17 +1,12 @@
-import type { Millis, Reading, ThresholdEvent } from '../../sync/contract/index.ts'
-import { Alarm } from './alarm.ts'
-import { AlarmGroup, type GroupSnapshot, type Told } from './alarm-group.ts'
+import type { Millis, Offset, Reading, ThresholdEvent } from '../../sync/contract/index.ts'
+import { type ActionNote, Alarm, type Era } from './alarm.ts'
+import { AlarmGroup, type Told } from './alarm-group.ts'
 import { DueQueue } from './due-queue.ts'
 import { toEvent } from './event.ts'
+import { Held } from './held.ts'
+import type { GroupKeeper, StoredGroup } from './kept.ts'
+import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
-
-/** A group and its place in the queue. */
-interface Held {
-  name: string
-  group: AlarmGroup
-  /** When it is looked at next. */
-  queued: Millis | null
-}
 
 /** The groups that hear one series. */
 interface Slot {
@@ -19,27 +14,57 @@ interface Slot {
   groups: readonly Held[]
 }
 
+/** Groups of before, by name. */
+type Earlier = ReadonlyMap<string, Held | StoredGroup>
+
+/** An alarm, and the reading that was evaluated last. */
+export interface AlarmView {
+  alarm: Alarm
+  last: Reading
+}
+
 /**
  * Decides the rules of a set over all series. Part of the deterministic state machine: time comes in with the readings
  * (`received`) and as `advance`, never from a clock, and how often `advance` is called makes no difference to what is decided: whatever is
  * due happens in the order in which it is due, at the time at which it is due.
+ *
+ *     new --restore--> as stored --replay the readings since--> as it was --resume(now)--> live: apply, advance, act, useRules
  */
 export class Engine {
-  readonly #rules: RuleSet
-  readonly #slots = new Map<string, Map<string, Slot>>()
-  readonly #held = new Map<string, Held>()
-  readonly #due = new DueQueue<Held>()
+  readonly #keeper: GroupKeeper
+  #rules: RuleSet
+  #slots = new Map<string, Map<string, Slot>>()
+  #held = new Map<string, Held>()
+  #due = new DueQueue<Held>()
   #now: Millis = 0
+  /** Offset after the newest record that was taken in. */
+  #next: Offset = 0
+  /** False until it is resumed: before, it only remembers. */
+  #live = false
 
-  constructor(rules: RuleSet) {
+  readonly #era: Era
+
+  /** @param era kept by whoever keeps the engine; it changes when alarms are removed */
+  constructor(rules: RuleSet, keeper: GroupKeeper, era: Era) {
     this.#rules = rules
+    this.#keeper = keeper
+    this.#era = era
   }
 
-  /** Takes in a reading, after everything that was due before it came. */
-  apply(reading: Reading): ThresholdEvent[] {
+  get rules(): RuleSet {
+    return this.#rules
+  }
+
+  /** Takes in a reading as record `offset`, after everything that was due before it came. */
+  apply(reading: Reading, offset: Offset): ThresholdEvent[] {
     const events = this.advance(reading.received)
-    for (const held of this.#slotOf(reading).groups) {
-      for (const told of held.group.apply(reading)) events.push(eventOf(told))
+    this.#next = offset + 1
+    for (const held of this.#slotOf(reading, events).groups) {
+      const told = held.group.apply(reading)
+      held.appliedTo = offset + 1
+      this.#keeper.changed(held, offset, told.length > 0 || !held.stored)
+      held.stored = true
+      tell(told, events)
       this.#schedule(held)
     }
     return events
@@ -52,30 +77,133 @@ export class Engine {
     const events: ThresholdEvent[] = []
     for (let next = this.#due.takeDue(this.#now); next; next = this.#due.takeDue(this.#now)) {
       const { at, what: held } = next
-      // Its series was bound anew since, under other labels.
+      // Its series was bound anew since.
       if (this.#held.get(held.name) !== held) continue
       if (held.queued === at) held.queued = null
       // Nothing for a group that was heard of since it was put into the queue: its turn comes later.
-      for (const told of held.group.pass(at)) events.push(eventOf(told))
+      const told = held.group.pass(at)
+      if (told.length > 0) this.#urgent(held)
+      tell(told, events)
       this.#schedule(held)
     }
     return events
   }
 
-  /** Every group that remembers anything, by name. */
-  *snapshot(): Iterable<readonly [name: string, snapshot: GroupSnapshot]> {
-    for (const { name, group } of this.#held.values()) yield [name, group.toJSON()]
+  /** When `advance` has something to do; null when nothing is due ever. */
+  get nextDue(): Millis | null {
+    return this.#due.next
   }
 
-  /** What `snapshot` said, all of it, before any reading. */
-  restore(stored: ReadonlyMap<string, GroupSnapshot>): void {
-    for (const { last, heard } of stored.values()) {
-      this.#now = Math.max(this.#now, heard)
-      this.#slotOf(last, stored)
+  /**
+   * What somebody does to an alarm.
+   *
+   * @returns null when that cannot be done in its state; undefined when there is no such alarm
+   */
+  act(device: string, name: string, action: Action, at: Millis, note: ActionNote): ThresholdEvent | null | undefined {
+    const found = this.#find(device, name)
+    if (!found) return undefined
+    const { held, alarm } = found
+    const told = held.group.act(alarm, action, Math.max(at, this.#now), note)
+    if (!told) return null
+    this.#urgent(held)
+    this.#schedule(held)
+    return toEvent(alarm, told.transition)
+  }
+
+  /** Every alarm of every series that was heard of. */
+  *alarms(): Iterable<AlarmView> {
+    for (const { group } of this.#held.values()) for (const alarm of group.alarms) yield { alarm, last: group.last }
+  }
+
+  /**
+   * Decides by other rules from here on. What a rule that decides as before has counted and timed goes on; of one that
+   * decides otherwise, what people were told stays.
+   *
+   * @param known the last reading of every series, so that rules hold for those that are silent, too
+   * @returns what is to be told of alarms whose rule is gone
+   */
+  useRules(rules: RuleSet, known: Iterable<Reading>, at: Millis): ThresholdEvent[] {
+    const before = this.#held
+    this.#rules = rules
+    this.#slots = new Map()
+    this.#held = new Map()
+    this.#due = new DueQueue()
+    const events: ThresholdEvent[] = []
+    for (const reading of known) this.#slotOf(reading, events, before)
+    // In the same order on every gateway, however it came to its groups.
+    for (const held of [...before.values()].sort((one, other) => (one.name < other.name ? -1 : 1))) {
+      const next = this.#held.get(held.name)
+      if (next === held) continue
+      this.#leave(held, next, Math.max(at, this.#now), events)
+      if (!next) this.#keeper.gone(held.name)
+    }
+    return events
+  }
+
+  /** The series is not remembered any more; tells of its alarms. */
+  forget(device: string, metric: string): ThresholdEvent[] {
+    const metrics = this.#slots.get(device)
+    const slot = metrics?.get(metric)
+    if (!metrics || !slot) return []
+    metrics.delete(metric)
+    if (metrics.size === 0) this.#slots.delete(device)
+    const others = new Set([...metrics.values()].flatMap(({ groups }) => groups))
+    const events: ThresholdEvent[] = []
+    for (const held of slot.groups) {
+      if (others.has(held)) continue
+      this.#held.delete(held.name)
+      this.#leave(held, undefined, this.#now, events)
+      this.#keeper.gone(held.name)
+    }
+    return events
+  }
+
+  /** What was stored, all of it, before anything else. */
+  restore(stored: ReadonlyMap<string, StoredGroup>): void {
+    for (const [name, { last }] of stored) if (!this.#held.has(name)) this.#slotOf(last, [], stored)
+    for (const [name, { appliedTo }] of stored) {
+      const held = this.#held.get(name)
+      if (!held) {
+        this.#keeper.gone(name)
+        continue
+      }
+      held.stored = true
+      held.appliedTo = appliedTo
+      this.#next = Math.max(this.#next, appliedTo)
     }
   }
 
-  #slotOf(reading: Reading, stored?: ReadonlyMap<string, GroupSnapshot>): Slot {
+  /** A record that was taken in before, and that what was stored may lack. Nothing comes of it that was not told then. */
+  repeat(reading: Reading, offset: Offset): void {
+    this.#next = offset + 1
+    // Under the labels that it has at the end: with others it was bound, and stored, anew.
+    const slot = this.#slots.get(reading.device)?.get(reading.metric) ?? this.#slotOf(reading, [])
+    for (const held of slot.groups) {
+      if (offset < held.appliedTo) continue
+      held.group.repeat(reading)
+      held.appliedTo = offset + 1
+      this.#keeper.changed(held, offset, false)
+    }
+  }
+
+  /**
+   * The replay is over, and it is `at`.
+   *
+   * @param known the last reading of every series
+   */
+  resume(at: Millis, known: Iterable<Reading>): void {
+    this.#now = Math.max(this.#now, at)
+    this.#live = true
+    for (const reading of known) this.#slotOf(reading, [])
+    for (const held of this.#held.values()) {
+      held.group.resume(at)
+      // Without being stored, this would not be found out by a replay of what comes now.
+      held.stored = false
+      this.#schedule(held)
+    }
+  }
+
+  #slotOf(reading: Reading, events: ThresholdEvent[], earlier?: Earlier): Slot {
     let metrics = this.#slots.get(reading.device)
     if (!metrics) {
       metrics = new Map()
@@ -83,44 +211,80 @@ export class Engine {
     }
     const known = metrics.get(reading.metric)
     if (known && sameLabels(known.labels, reading.labels)) return known
-    const slot = { labels: reading.labels, groups: this.#bind(reading, stored) }
+    const slot = { labels: reading.labels, groups: this.#bind(reading, events, earlier) }
     metrics.set(reading.metric, slot)
     return slot
   }
 
   /** The groups of a series that is heard of for the first time, or under other labels. */
-  #bind(reading: Reading, stored: ReadonlyMap<string, GroupSnapshot> = new Map()): Held[] {
+  #bind(reading: Reading, events: ThresholdEvent[], earlier: Earlier = new Map()): readonly Held[] {
     const { device, metric, labels = {} } = reading
     const selected = this.#rules.select({ device, metric, labels }).filter(({ rule }) => rule.enabled)
-    const several = selected.filter(({ rule }) => rule.condition.kind === 'when')
-    const single = selected.filter(({ rule }) => rule.condition.kind !== 'when')
-    const groups = several.map((one) =>
-      this.#hold(JSON.stringify(['rule', device, one.rule.id]), [one], reading, stored),
-    )
-    if (single.length > 0) groups.push(this.#hold(JSON.stringify(['series', device, metric]), single, reading, stored))
+    const groups: Held[] = []
+    const single: Selected[] = []
+    for (const one of selected)
+      if (one.rule.condition.kind !== 'when') single.push(one)
+      else {
+        const name = JSON.stringify(['rule', device, one.rule.id])
+        // A test over several metrics is heard of once for each of them.
+        groups.push(this.#held.get(name) ?? this.#hold(name, [one], reading, earlier.get(name)))
+      }
+    const name = JSON.stringify(['series', device, metric])
+    const known = this.#held.get(name)
+    if (single.length > 0) groups.push(this.#hold(name, single, reading, earlier.get(name) ?? known))
+    else if (known) {
+      this.#held.delete(name)
+      this.#keeper.gone(name)
+    }
+    const next = this.#held.get(name)
+    if (known && known !== next) this.#leave(known, next, this.#now, events)
     return groups
   }
 
-  #hold(
-    name: string,
-    selected: readonly Selected[],
-    reading: Reading,
-    stored: ReadonlyMap<string, GroupSnapshot>,
-  ): Held {
-    const known = this.#held.get(name)
-    const several = selected.some(({ rule }) => rule.condition.kind === 'when')
-    // A test over several metrics is heard of once for each of them.
-    if (known && several) return known
-    const before = stored.get(name) ?? known?.group.toJSON()
+  #hold(name: string, selected: readonly Selected[], reading: Reading, earlier: Held | StoredGroup | undefined): Held {
+    const { lateness } = this.#rules
+    const key = `${lateness} ${selected.map((one) => one.key).join(' ')}`
+    if (earlier instanceof Held && earlier.key === key) {
+      earlier.queued = null
+      this.#held.set(name, earlier)
+      this.#schedule(earlier)
+      return earlier
+    }
+    const before = earlier instanceof Held ? earlier.toJSON() : earlier
     const alarms = selected.map(({ rule, revision, many }) => {
       const alarm = many ? `${rule.id}@${reading.metric}` : rule.id
-      return new Alarm(alarm, rule, revision, before?.alarms[alarm] ?? null)
+      return new Alarm(alarm, rule, revision, before?.alarms[alarm] ?? null, this.#era)
     })
     const state = before ?? { newest: {}, at: null, heard: reading.received, last: reading, waiting: [] }
-    const held: Held = { name, group: new AlarmGroup(alarms, this.#rules.lateness, state), queued: null }
+    const held = new Held(name, key, new AlarmGroup(alarms, lateness, state), before?.appliedTo ?? this.#next)
     this.#held.set(name, held)
+    if (this.#live) this.#urgent(held)
     this.#schedule(held)
     return held
+  }
+
+  /** Tells of the alarms that a group had, and the one in its place has not. */
+  #leave(held: Held, next: Held | undefined, at: Millis, events: ThresholdEvent[]): void {
+    const names = new Set(next?.group.alarms.map(({ name }) => name))
+    for (const alarm of held.group.alarms) {
+      if (names.has(alarm.name)) continue
+      if (alarm.transition > 0) this.#era.from = Math.max(this.#era.from, at + 1, alarm.since + 1)
+      const told = held.group.remove(alarm, at)
+      if (told) tell([told], events)
+    }
+    // That they are gone is stored with the telling.
+    if (next && held.group.alarms.some(({ name }) => !names.has(name))) this.#urgent(next)
+  }
+
+  #find(device: string, name: string): { held: Held; alarm: Alarm } | null {
+    for (const { groups } of this.#slots.get(device)?.values() ?? [])
+      for (const held of groups) for (const alarm of held.group.alarms) if (alarm.name === name) return { held, alarm }
+    return null
+  }
+
+  #urgent(held: Held): void {
+    this.#keeper.changed(held, null, true)
+    held.stored = true
   }
 
   /** Keeps the group in the queue at its due time or earlier. */
@@ -132,7 +296,9 @@ export class Engine {
   }
 }
 
-const eventOf = ({ alarm, transition }: Told): ThresholdEvent => toEvent(alarm, transition)
+function tell(told: readonly Told[], events: ThresholdEvent[]): void {
+  for (const { alarm, transition } of told) if (transition.announced) events.push(toEvent(alarm, transition))
+}
 
 function sameLabels(one: Reading['labels'], other: Reading['labels']): boolean {
   if (one === other) return true

@@ -7,15 +7,16 @@ import { limitOf, severityOf } from './severity.ts'
  * replay, says the same, byte for byte.
  */
 export function toEvent({ name, rule, revision }: Alarm, transition: Transition): ThresholdEvent {
-  const { kind, number, at, from, to, was, is, reading } = transition
+  const { kind, number, since, at, from, to, was, is, reading, note } = transition
   const { device, metric, value, unit } = reading
   const crossed = is ?? was
   const limit = limitOf(rule, crossed)
   return {
-    id: `${device}/${name}/${number}`,
+    id: `${device}/${name}/${since}/${number}`,
     device,
     rule: name,
     transition: number,
+    since,
     type: `tidegate.alarm.${kind}`,
     time: at,
     data: {
@@ -35,6 +36,7 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
       limit,
       reading,
       revision,
+      ...note,
     },
   }
 }

@@ -41,8 +41,11 @@ export type Happening =
   | { kind: 'raise'; condition: string }
   | { kind: 'change'; condition: string; worse: boolean }
   | { kind: 'clear'; latch: boolean }
+  /** Its rule is gone, or does not hold for its series any more. */
+  | { kind: 'remove' }
   | Action
 
+/** What people and programs do to alarms. */
 export type Action =
   | { kind: 'acknowledge' }
   | { kind: 'reset' }
@@ -84,6 +87,8 @@ export function live(life: AlarmLife, happening: Happening): AlarmLife | null {
       return { ...life, condition: happening.condition, acknowledged: life.acknowledged && !happening.worse }
     case 'clear':
       return { ...life, condition: null, latched: happening.latch }
+    case 'remove':
+      return freshLife()
     case 'acknowledge':
       return life.acknowledged ? null : { ...life, acknowledged: true }
     case 'reset':

@@ -14,6 +14,8 @@ export interface Selected {
   rule: Rule
   /** What of it decides: changes exactly when the rule may decide otherwise than before. */
   revision: string
+  /** Changes whenever anything of the rule does. */
+  key: string
   /** The keys that were given somewhere, and by whom. */
   sources: ReadonlyMap<string, Source>
   /** Whether the rule's own pattern fits several metrics of a device, so that an alarm must name its metric. */
@@ -29,6 +31,10 @@ interface CompiledOverride {
 interface CompiledRule {
   selector: Selector
   input: RuleInput
+  /** Those of its set. */
+  defaults: SettingsInput
+  /** Place in the order of all rules. */
+  order: number
   overrides: readonly CompiledOverride[]
   /** What was resolved before, by the overrides that fitted: series share it. */
   resolved: Map<string, Selected>
@@ -49,35 +55,53 @@ const BASE = {
 type Setting = keyof typeof BASE
 const SETTINGS = Object.keys(BASE) as Setting[]
 
-/** A valid rule set: tells which rules hold for a series. */
+/** One or more valid rule sets taken together: tells which rules hold for a series. */
 export class RuleSet {
   /** Hash of everything in it. */
   readonly revision: string
   /** Readings are put in the order of their time if they are at most this late. */
   readonly lateness: Millis
-  readonly #defaults: SettingsInput
   readonly #rules: readonly CompiledRule[]
+  /** Rules for one device, by its name: there may be thousands. */
+  readonly #ofDevice = new Map<string, CompiledRule[]>()
+  /** The others: for one metric, by its name, */
+  readonly #ofMetric = new Map<string, CompiledRule[]>()
+  /** and those that say neither. */
+  readonly #ofAny: CompiledRule[] = []
 
-  constructor(input: RuleSetInput) {
-    this.#defaults = input.defaults
-    this.lateness = input.lateness
-    this.#rules = input.rules.map((rule) => ({
-      selector: compileMatch(rule.match),
-      input: rule,
-      overrides: rule.overrides.map((override, index) => ({
-        selector: compileMatch(within(rule.match, override.match)),
-        index,
-        input: override,
-      })),
-      resolved: new Map(),
-    }))
-    this.revision = hash(input)
+  constructor(...inputs: RuleSetInput[]) {
+    this.lateness = Math.max(0, ...inputs.map(({ lateness }) => lateness))
+    this.#rules = inputs.flatMap(({ defaults, rules }) => rules.map((rule) => compile(rule, defaults)))
+    for (const [order, rule] of this.#rules.entries()) {
+      rule.order = order
+      const { device, metric } = rule.input.match
+      if (!device.includes('*')) push(this.#ofDevice, device, rule)
+      else if (!metric.includes('*')) push(this.#ofMetric, metric, rule)
+      else this.#ofAny.push(rule)
+    }
+    this.revision = hash(inputs)
+  }
+
+  /** How many rules there are. */
+  get size(): number {
+    return this.#rules.length
+  }
+
+  /** The ids of its rules, in the order of the file. */
+  get ids(): readonly string[] {
+    return this.#rules.map(({ input }) => input.id)
   }
 
   /** The rules for a series, in the order of the file, with the overrides that fit it; the most specific wins, key by key. */
   select(names: SeriesNames): Selected[] {
-    return this.#rules
+    const candidates = [
+      ...(this.#ofDevice.get(names.device) ?? []),
+      ...(this.#ofMetric.get(names.metric) ?? []),
+      ...this.#ofAny,
+    ]
+    return candidates
       .filter(({ selector, input }) => appliesTo(input, names) && selector.matches(names))
+      .sort((one, other) => one.order - other.order)
       .map((rule) => this.#resolve(rule, names))
   }
 
@@ -86,15 +110,15 @@ export class RuleSet {
     const key = fitting.map(({ index }) => index).join()
     const known = rule.resolved.get(key)
     if (known) return known
-    const selected = this.#layer(rule.input, fitting)
+    const selected = this.#layer(rule, fitting)
     rule.resolved.set(key, selected)
     return selected
   }
 
   /** @param fitting least specific first */
-  #layer(input: RuleInput, fitting: readonly CompiledOverride[]): Selected {
+  #layer({ input, defaults }: CompiledRule, fitting: readonly CompiledOverride[]): Selected {
     const layers: [Source, SettingsInput & Partial<RuleInput>][] = [
-      ['defaults', this.#defaults],
+      ['defaults', defaults],
       ['rule', input],
       ...fitting.map(({ index, input: override }): [Source, Partial<RuleInput>] => [
         index,
@@ -124,8 +148,27 @@ export class RuleSet {
     } as Rule
     const { message: _, labels: __, severity: ___, ...decides } = rule
     const many = kind !== 'when' && input.match.metric.includes('*')
-    return { rule, revision: hash(decides), sources, many }
+    return { rule, revision: hash(decides), key: hash(rule), sources, many }
   }
+}
+
+const compile = (input: RuleInput, defaults: SettingsInput): CompiledRule => ({
+  selector: compileMatch(input.match),
+  input,
+  defaults,
+  order: 0,
+  overrides: input.overrides.map((override, index) => ({
+    selector: compileMatch(within(input.match, override.match)),
+    index,
+    input: override,
+  })),
+  resolved: new Map(),
+})
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list) list.push(item)
+  else lists.set(key, [item])
 }
 
 /** An override speaks of a part of what its rule is about. */

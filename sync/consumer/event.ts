@@ -16,6 +16,7 @@ export function decodeEventMessage({ subject, headers, body }: StoredMessage): B
     'ce-id': attribute(headers, 'ce-id') === event.id,
     'ce-type': attribute(headers, 'ce-type') === event.type,
     [HEADERS.transition]: headers.get(HEADERS.transition) === String(event.transition),
+    [HEADERS.since]: headers.get(HEADERS.since) === String(event.since),
     'the subject': eventSubject(site, event.device, event.rule) === subject,
   }
   const wrong = Object.entries(agreeing).filter(([, agrees]) => !agrees)
@@ -27,7 +28,8 @@ export function decodeEventMessage({ subject, headers, body }: StoredMessage): B
   const term = Number(headers.get(HEADERS.term))
   const prefix = `/sites/${site}/gateways/`
   return {
-    origin: subject,
+    // Another series of transitions is numbered from 1 again.
+    origin: `${subject}@${event.since}`,
     site,
     gateway: source.startsWith(prefix) ? source.slice(prefix.length) : null,
     from: event.transition,
@@ -54,18 +56,19 @@ export function decodeEvent(text: string): ThresholdEvent {
     throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not JSON', { cause })
   }
   if (!isObject(event)) throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not a JSON object')
-  const { id, device, rule, transition, type, time, data } = event
+  const { id, device, rule, transition, since, type, time, data } = event
   const sound =
     [id, device, rule, type].every((name) => typeof name === 'string' && name !== '') &&
     Number.isSafeInteger(transition) &&
+    Number.isFinite(since) &&
     Number.isFinite(time) &&
     isObject(data)
   if (!sound)
     throw new DeadLetterError(
       'EVENT_INVALID',
-      'expected id, device, rule, transition, type, time and data in the event',
+      'expected id, device, rule, transition, since, type, time and data in the event',
     )
-  return { id, device, rule, transition, type, time, data } as ThresholdEvent
+  return { id, device, rule, transition, since, type, time, data } as ThresholdEvent
 }
 
 /** A CloudEvents attribute; values are percent-encoded (HTTP binding §3.1.3.2). */

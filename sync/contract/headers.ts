@@ -16,6 +16,8 @@ export const HEADERS = {
   lineage: 'Tidegate-Lineage',
   /** Number of the transition in its alarm's chain (events only). */
   transition: 'Tidegate-Transition',
+  /** Which series of transitions that is: the time of its first one (events only). */
+  since: 'Tidegate-Since',
   contentType: 'Content-Type',
   contentEncoding: 'Content-Encoding',
 } as const

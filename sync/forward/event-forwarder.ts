@@ -28,14 +28,24 @@ interface Tools {
 /** Where one alarm's chain ends. */
 interface ChainEnd {
   sequence: StreamSequence
+  /** Which series of transitions it ends with; null when it is empty. */
+  since: Millis | null
   transition: number
 }
 
 /** One event, ready for its chain. */
 interface Link {
   message: OutgoingMessage
-  transition: number
+  event: ThresholdEvent
   offset: Offset
+}
+
+/** Sequences that the stream has given out to us: none of them may come again. */
+interface Given {
+  /** All up to here, */
+  upTo: StreamSequence
+  /** and these since. */
+  since: Set<StreamSequence>
 }
 
 const BATCH_BYTES = 64 * 1024
@@ -47,7 +57,8 @@ const REMEMBERED_CHAINS = 10_000
  * chain ends with. Alarms do not wait for each other, the transitions of one alarm do.
  *
  * Whether an event is already there is never remembered, it is read: a chain that ends with this transition or a later
- * one has it.
+ * one of the same series has it. A chain that ends with another series (one of the two gateways knew nothing of the other, or lost
+ * what it knew) is searched as a whole.
  */
 export class EventForwarder {
   readonly #tools: Tools
@@ -132,13 +143,16 @@ export class EventForwarder {
     }
     const started = clock.monotonic()
     const before = source.cursor.sequence
+    const given: Given = { upTo: before, since: new Set() }
     let last = before
     const queue = [...chains.values()]
     const worker = async (): Promise<void> => {
       try {
         for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop())
           for (const link of chain) {
-            last = Math.max(last, await this.#append(session, link, before))
+            const sequence = await this.#append(session, link, given)
+            // Only now: other workers may have moved it meanwhile.
+            last = Math.max(last, sequence)
             attempts.succeeded()
           }
       } finally {
@@ -157,21 +171,27 @@ export class EventForwarder {
   /**
    * Appends unless the chain already has it; returns the sequence of the chain's end.
    *
-   * @param before the highest sequence that the stream had given out to us
    * @throws ForgottenError when the stream gives out a sequence again, or the chain lacks the transition before
    */
-  async #append(session: CentralSession, link: Link, before: StreamSequence): Promise<StreamSequence> {
+  async #append(session: CentralSession, link: Link, given: Given): Promise<StreamSequence> {
     const { clock } = this.#tools
-    const { message, transition, offset } = link
+    const { message, event, offset } = link
+    const { since, transition } = event
     for (;;) {
       const end = this.#chains.get(message.subject) ?? (await this.#readEnd(session, message.subject))
-      if (end.transition >= transition) return end.sequence
+      const known = endsWithSeries(end, since) ? end.transition : await this.#searchChain(session, link)
+      if (known >= transition) {
+        // What is behind the cursor was stored after it, unless the stream gives out sequences again.
+        if (end.sequence <= given.upTo) throw new ForgottenError(message.subject)
+        return end.sequence
+      }
       // What comes again may have predecessors that are no longer retained.
-      if (end.transition < transition - 1 && offset >= this.#againBefore) throw new ForgottenError(message.subject)
+      if (known < transition - 1 && offset >= this.#againBefore) throw new ForgottenError(message.subject)
       try {
         const sequence = await session.append(message, end.sequence, this.#tools.ackTimeout)
-        this.#remember(message.subject, { sequence, transition })
-        if (sequence <= before) throw new ForgottenError(message.subject)
+        this.#remember(message.subject, { sequence, since, transition })
+        if (sequence <= given.upTo || given.since.has(sequence)) throw new ForgottenError(message.subject)
+        given.since.add(sequence)
         return sequence
       } catch (error) {
         if (!(error instanceof WrongLastSequenceError)) throw error
@@ -181,11 +201,28 @@ export class EventForwarder {
     }
   }
 
+  /** The newest transition of the link's series in a chain that ends with another one. Rare, so it may look at all of it. */
+  async #searchChain(session: CentralSession, { message, event }: Link): Promise<number> {
+    const { stream, ackTimeout } = this.#tools
+    let newest = 0
+    for (let from = 1; ; ) {
+      const found = await session.nextFrom(stream, message.subject, from, ackTimeout)
+      if (found === null) return newest
+      if (Number(found.headers.get(HEADERS.since)) === event.since)
+        newest = Math.max(newest, Number(found.headers.get(HEADERS.transition)))
+      from = found.sequence + 1
+    }
+  }
+
   async #readEnd(session: CentralSession, subject: string): Promise<ChainEnd> {
     const head = await session.head(this.#tools.stream, subject, this.#tools.ackTimeout)
     const end = head
-      ? { sequence: head.sequence, transition: Number(head.headers.get(HEADERS.transition) ?? 0) }
-      : { sequence: 0, transition: 0 }
+      ? {
+          sequence: head.sequence,
+          since: Number(head.headers.get(HEADERS.since)),
+          transition: Number(head.headers.get(HEADERS.transition)),
+        }
+      : { sequence: 0, since: null, transition: 0 }
     this.#remember(subject, end)
     return end
   }
@@ -198,6 +235,9 @@ export class EventForwarder {
   }
 }
 
+/** An empty chain ends with nothing of any series. */
+const endsWithSeries = (end: ChainEnd, since: Millis): boolean => end.since === null || end.since === since
+
 /** The stream has fewer events than it acknowledged. */
 class ForgottenError extends RetryableError {
   constructor(subject: string) {
@@ -209,7 +249,7 @@ class ForgottenError extends RetryableError {
 function encodeLink(line: string, offset: Offset, origin: EventOrigin, failed: (error: unknown) => void): Link | null {
   try {
     const event = JSON.parse(line) as ThresholdEvent
-    return { message: encodeEvent(event, offset, origin), transition: event.transition, offset }
+    return { message: encodeEvent(event, offset, origin), event, offset }
   } catch (error) {
     failed(error)
     return null

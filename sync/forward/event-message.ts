@@ -26,6 +26,7 @@ export function encodeEvent(event: ThresholdEvent, offset: Offset, origin: Event
       ['ce-time', new Date(event.time).toISOString()],
       [HEADERS.contentType, 'application/json'],
       [HEADERS.transition, String(event.transition)],
+      [HEADERS.since, String(event.since)],
       [HEADERS.epoch, origin.epoch],
       [HEADERS.from, String(offset)],
       [HEADERS.to, String(offset)],

@@ -1,11 +1,11 @@
 import { parseConfig } from '../../gateway/config/index.ts'
 import { Ingest, Unreleased } from '../../gateway/ingest/index.ts'
 import { compileTopics } from '../../gateway/ingest/topics/index.ts'
+import { keeperOf } from '../../gateway/keeper.ts'
 import { outboxLog } from '../../gateway/narrate.ts'
 import { createLog } from '../../gateway/observe/index.ts'
-import { Outbox, type StateKeeper } from '../../gateway/outbox/index.ts'
+import { Outbox } from '../../gateway/outbox/index.ts'
 import { levelDisk } from '../../gateway/ports/index.ts'
-import { noRules } from '../../gateway/rules/index.ts'
 import { outboxSettings } from '../../gateway/settings.ts'
 import { StateMachine } from '../../gateway/state/index.ts'
 import { fillTopic, TOPIC } from '../../simulators/fleet/index.ts'
@@ -29,13 +29,12 @@ const noise = seededRandom(1)
 export async function buildBacklog(dir: string, count: number, signal: AbortSignal, first = 0): Promise<void> {
   const config = parseConfig(gatewayYaml({ dir, servers: ['nats://127.0.0.1:4222'] }, 1883), {})
   const { ingest } = config
-  const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries }, noRules)
+  const machine = new StateMachine({
+    dedupeWindow: ingest.dedupe.window,
+    maxSeries: ingest.maxSeries,
+    gateway: OWNER.gateway,
+  })
   const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
-  const keeper: StateKeeper = {
-    takeSlices: (records) => machine.takeSlices(records),
-    replayFrom: (head) => machine.replayFrom(head),
-    rebuild: (stored) => machine.rebuild(stored),
-  }
   const outbox = await Outbox.open({
     disk: levelDisk,
     dir: config.dataDir,
@@ -43,7 +42,7 @@ export async function buildBacklog(dir: string, count: number, signal: AbortSign
     settings: outboxSettings(config),
     clock: systemClock,
     random: systemRandom,
-    keeper,
+    keeper: keeperOf(machine, unreleased, systemClock),
     events: outboxLog(createLog('error', OWNER)),
   })
   try {

@@ -1,6 +1,5 @@
 import { Outbox, type OutboxEvents, type OutboxSettings } from '../../gateway/outbox/index.ts'
 import type { Disk } from '../../gateway/ports/index.ts'
-import { noRules } from '../../gateway/rules/index.ts'
 import { StateMachine } from '../../gateway/state/index.ts'
 import { encodeLine, type Reading } from '../../sync/contract/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
@@ -45,10 +44,11 @@ export async function openOutbox(options: {
     full: (reason) => said.push(`full ${reason}`),
     epochStarted: () => said.push('epoch'),
   }
-  const machine = new StateMachine(
-    { dedupeWindow: options.dedupeWindow ?? 256, maxSeries: options.maxSeries ?? 100_000 },
-    noRules,
-  )
+  const machine = new StateMachine({
+    dedupeWindow: options.dedupeWindow ?? 256,
+    maxSeries: options.maxSeries ?? 100_000,
+    gateway: 'gw',
+  })
   const outbox = await Outbox.open({
     disk: options.disk,
     dir: options.dir,

@@ -178,6 +178,7 @@ describe('tail', () => {
       device: 'oven',
       rule: 'too-hot',
       transition: 1,
+      since: 1_700_000_000_000,
       type: 'tidegate.alarm.raised',
       time: Date.now(),
       data: {},

@@ -129,16 +129,8 @@ describe('a publish', () => {
   })
 
   it('commits the events it causes together with its reading, or neither', async () => {
-    const event = (n: number): ThresholdEvent => ({
-      id: `e${n}`,
-      device: 'd1',
-      rule: 'hot',
-      transition: n,
-      type: 'tidegate.alarm.raised',
-      time: n,
-      data: {},
-    })
-    const rules = { apply: ({ value }: { value: unknown }) => (Number(value) > 10 ? [event(Number(value))] : []) }
+    // Every one of these causes an event.
+    const rules = { rules: [11, 12, 13].map((above) => ({ id: `above-${above}`, match: {}, above: above - 0.5 })) }
     const { publish, outbox, memory, disk, clock, counts } = await world({ rules })
     publish(counted(11))
     publish(counted(12))
@@ -150,9 +142,9 @@ describe('a publish', () => {
     const again = await openPipeline({ disk, clock })
     const readings = await values(again)
     const { lines } = await readLane(again.outbox.lane('events'), 0)
-    const events = [...lines.values()].map((line) => (JSON.parse(line) as ThresholdEvent).transition)
-    expect(events).toEqual(readings)
-    expect(events.slice(0, 2)).toEqual([11, 12])
+    const events = [...lines.values()].map((line) => (JSON.parse(line) as ThresholdEvent).data['reading'])
+    expect(events).toMatchObject(readings.map((value) => ({ value })))
+    expect(events.length).toBeGreaterThanOrEqual(2)
     expect(counts.events).toBe(3)
   })
 })

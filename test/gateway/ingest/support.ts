@@ -2,9 +2,10 @@ import { onTestFinished } from 'vitest'
 import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
 import { Ingest, type IngestCounter, type Publish, Unreleased } from '../../../gateway/ingest/index.ts'
 import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
-import { Outbox, type StateKeeper } from '../../../gateway/outbox/index.ts'
+import { keeperOf } from '../../../gateway/keeper.ts'
+import { Outbox } from '../../../gateway/outbox/index.ts'
 import type { Disk } from '../../../gateway/ports/index.ts'
-import { noRules, type RuleEngine } from '../../../gateway/rules/index.ts'
+import { ruleSetSchema } from '../../../gateway/rules/index.ts'
 import { StateMachine } from '../../../gateway/state/index.ts'
 import { type SimulatedClock, systemRandom } from '../../../sync/runtime/index.ts'
 import { OUTBOX_SETTINGS } from '../../support/outbox.ts'
@@ -23,19 +24,11 @@ export async function openPipeline(options: {
   disk: Disk
   clock: SimulatedClock
   admission?: Partial<AdmissionSettings>
-  rules?: RuleEngine
+  rules?: unknown
 }): Promise<Pipeline> {
   const { disk, clock } = options
-  const machine = new StateMachine({ dedupeWindow: 16, maxSeries: 1000 }, options.rules ?? noRules)
+  const machine = new StateMachine({ dedupeWindow: 16, maxSeries: 1000, gateway: 'gw' })
   const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
-  const keeper: StateKeeper = {
-    takeSlices: (records) => machine.takeSlices(records),
-    replayFrom: (head) => machine.replayFrom(head),
-    rebuild: async (stored) => {
-      await machine.rebuild(stored)
-      await unreleased.rebuild(stored.attached())
-    },
-  }
   const outbox: Outbox = await Outbox.open({
     disk,
     dir: '/data',
@@ -43,7 +36,7 @@ export async function openPipeline(options: {
     settings: OUTBOX_SETTINGS,
     clock,
     random: systemRandom,
-    keeper,
+    keeper: keeperOf(machine, unreleased, clock),
     events: {
       damaged() {},
       evicted() {},
@@ -54,6 +47,8 @@ export async function openPipeline(options: {
       epochStarted() {},
     },
   })
+  if (options.rules !== undefined)
+    machine.changeRules('main', options.rules, ruleSetSchema.parse(options.rules), clock.now())
   onTestFinished(() => outbox.close().catch(() => undefined))
   const counts: Partial<Record<IngestCounter, number>> = {}
   const ingest = new Ingest({

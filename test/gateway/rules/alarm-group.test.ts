@@ -5,6 +5,8 @@ import { AlarmGroup } from '../../../gateway/rules/alarm-group.ts'
 import type { Condition, Rule } from '../../../gateway/rules/rule.ts'
 import type { Reading } from '../../../sync/contract/index.ts'
 
+const NOBODY = { by: null, comment: null }
+
 const RULE: Rule = {
   id: 'r',
   enabled: true,
@@ -31,21 +33,24 @@ const said = (time: number, value: Reading['value'], extra: Partial<Reading> = {
 const MISSING: Condition = { kind: 'missing', after: 60 }
 
 function group(rule: Partial<Rule>, lateness = 0, first = said(0, 0)): AlarmGroup {
-  const alarms = [new Alarm('r', { ...RULE, ...rule }, 'rev', null)]
+  const alarms = [new Alarm('r', { ...RULE, ...rule }, 'rev', null, { from: 0 })]
   return new AlarmGroup(alarms, lateness, { newest: {}, at: null, heard: first.received, last: first, waiting: [] })
 }
 
-const words = ({ kind, number, at, reading }: Transition): string => `${number} ${kind} ${at} by ${reading.value}`
+/** What people are told. */
+const words = (told: readonly { transition: Transition }[]): string[] =>
+  told
+    .filter(({ transition }) => transition.announced)
+    .map(({ transition: { kind, number, at, reading } }) => `${number} ${kind} ${at} by ${reading.value}`)
 
 function run(it: AlarmGroup, readings: readonly Reading[], end = 0): string[] {
   const told: string[] = []
   const pass = (now: number): void => {
-    for (let due = it.due; due !== null && due <= now; due = it.due)
-      told.push(...it.pass(due).map(({ transition }) => words(transition)))
+    for (let due = it.due; due !== null && due <= now; due = it.due) told.push(...words(it.pass(due)))
   }
   for (const reading of readings) {
     pass(reading.received)
-    told.push(...it.apply(reading).map(({ transition }) => words(transition)))
+    told.push(...words(it.apply(reading)))
   }
   pass(end)
   return told
@@ -109,8 +114,8 @@ describe('alarms of a series', () => {
     const it = group({})
     const [alarm] = it.alarms
     if (!alarm) throw new Error('no alarm')
-    expect(it.act(alarm, { kind: 'acknowledge' }, 0)).toBeNull()
-    expect(it.act(alarm, { kind: 'shelve', until: 100 }, 0)?.transition).toMatchObject({
+    expect(it.act(alarm, { kind: 'acknowledge' }, 0, NOBODY)).toBeNull()
+    expect(it.act(alarm, { kind: 'shelve', until: 100 }, 0, NOBODY)?.transition).toMatchObject({
       kind: 'shelve',
       to: 'shelved',
     })
@@ -145,7 +150,11 @@ describe('alarms of a series', () => {
           const rule = { condition, for: wait, of }
           const restored = (it: AlarmGroup): AlarmGroup => {
             const { alarms, ...state } = JSON.parse(JSON.stringify(it)) as ReturnType<AlarmGroup['toJSON']>
-            return new AlarmGroup([new Alarm('r', { ...RULE, ...rule }, 'rev', alarms['r'] ?? null)], 0, state)
+            return new AlarmGroup(
+              [new Alarm('r', { ...RULE, ...rule }, 'rev', alarms['r'] ?? null, { from: 0 })],
+              0,
+              state,
+            )
           }
           let it = group(rule)
           const told: string[] = []
@@ -165,7 +174,7 @@ describe('alarms of a series', () => {
     run(it, [said(0, 81)])
     const { alarms, ...state } = it.toJSON()
     const other: Rule = { ...RULE, condition: { kind: 'above', limit: { raise: 90, clear: 90 } } }
-    const changed = new AlarmGroup([new Alarm('r', other, 'rev2', alarms['r'] ?? null)], 0, state)
+    const changed = new AlarmGroup([new Alarm('r', other, 'rev2', alarms['r'] ?? null, { from: 0 })], 0, state)
     expect(run(changed, [said(1, 85)])).toEqual(['2 cleared 1 by 85'])
   })
 })

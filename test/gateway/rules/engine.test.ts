@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { GroupSnapshot } from '../../../gateway/rules/alarm-group.ts'
-import { Engine } from '../../../gateway/rules/engine.ts'
-import { RuleSet } from '../../../gateway/rules/rule-set.ts'
-import { ruleSetSchema } from '../../../gateway/rules/schema.ts'
 import type { Reading, ThresholdEvent } from '../../../sync/contract/index.ts'
-
-const made = (input: unknown): RuleSet => new RuleSet(ruleSetSchema.parse(input))
+import { made, TestEngine } from './support.ts'
 
 /** One rule of every kind, some with delays, over two metrics. */
 const EVERY_KIND = made({
@@ -56,16 +51,16 @@ const readings = fc
   })
 
 function run(
-  engine: Engine,
+  engine: TestEngine,
   all: readonly Reading[],
   end: number | null,
-  between: (i: number) => Engine = () => engine,
+  between: (i: number) => TestEngine = () => engine,
 ): ThresholdEvent[] {
   const events: ThresholdEvent[] = []
   let it = engine
   for (const [i, reading] of all.entries()) {
     it = between(i)
-    events.push(...it.apply(reading))
+    events.push(...it.hear(reading))
   }
   if (end !== null) events.push(...it.advance(end))
   return events
@@ -77,16 +72,16 @@ describe('the engine', () => {
   it('decides the same however often it is told what time it is', () => {
     fc.assert(
       fc.property(readings, fc.array(fc.nat(30), { minLength: 61, maxLength: 61 }), (all, ahead) => {
-        const often = new Engine(EVERY_KIND)
+        const often = new TestEngine(EVERY_KIND)
         const events: ThresholdEvent[] = []
         for (const [i, reading] of all.entries()) {
-          events.push(...often.apply(reading))
+          events.push(...often.hear(reading))
           const next = all[i + 1]?.received ?? END
           for (let now = reading.received; now < next && now < reading.received + 200; now += 1 + (ahead[i] ?? 0))
             events.push(...often.advance(now))
         }
         events.push(...often.advance(END))
-        expect(events).toEqual(run(new Engine(EVERY_KIND), all, END))
+        expect(events).toEqual(run(new TestEngine(EVERY_KIND), all, END))
       }),
       { numRuns: 300 },
     )
@@ -95,14 +90,14 @@ describe('the engine', () => {
   it('decides the same after being stored and read back at any moment', () => {
     fc.assert(
       fc.property(readings, fc.nat(60), (all, moment) => {
-        const first = new Engine(EVERY_KIND)
-        let second: Engine | null = null
+        const first = new TestEngine(EVERY_KIND)
+        let second: TestEngine | null = null
         const events = run(first, all, END, (i) => {
           if (i < moment) return first
-          second ??= stored(first)
+          second ??= first.again()
           return second
         })
-        expect(events).toEqual(run(new Engine(EVERY_KIND), all, END))
+        expect(events).toEqual(run(new TestEngine(EVERY_KIND), all, END))
       }),
       { numRuns: 300 },
     )
@@ -113,11 +108,12 @@ describe('the engine', () => {
     fc.assert(
       fc.property(readings, (all) => {
         const last = new Map<string, ThresholdEvent>()
-        for (const event of run(new Engine(EVERY_KIND), all, END)) {
+        for (const event of run(new TestEngine(EVERY_KIND), all, END)) {
           const key = `${event.device}/${event.rule}`
           const before = last.get(key)
           expect(event.transition).toBe((before?.transition ?? 0) + 1)
-          expect(event.id).toBe(`${key}/${event.transition}`)
+          expect(event.id).toBe(`${key}/${event.since}/${event.transition}`)
+          expect(event.since).toBe(before?.since ?? event.time)
           const { state } = event.data as { state: { before: string; after: string } }
           if (before) expect(state.before).toBe((before.data as { state: { after: string } }).state.after)
           if (event.type.endsWith('raised')) expect(['normal', 'returned', 'latched']).toContain(state.before)
@@ -131,7 +127,7 @@ describe('the engine', () => {
   })
 
   it('says in an event what was crossed, by what, and what to tell people', () => {
-    const engine = new Engine(
+    const engine = new TestEngine(
       made({
         rules: [
           {
@@ -153,9 +149,9 @@ describe('the engine', () => {
       received: 5,
       labels: { line: 'a' },
     }
-    expect(engine.apply(reading)).toMatchObject([
+    expect(engine.hear(reading)).toMatchObject([
       {
-        id: 'oven 1/hot@temperature/1',
+        id: 'oven 1/hot@temperature/5/1',
         device: 'oven 1',
         rule: 'hot@temperature',
         transition: 1,
@@ -171,7 +167,7 @@ describe('the engine', () => {
         },
       },
     ])
-    expect(engine.apply({ ...reading, value: 85, received: 6 })).toMatchObject([
+    expect(engine.hear({ ...reading, value: 85, received: 6 })).toMatchObject([
       {
         type: 'tidegate.alarm.changed',
         data: { severity: 'high', limit: 80, condition: { before: 'hihi', after: 'hi' } },
@@ -180,7 +176,7 @@ describe('the engine', () => {
   })
 
   it('asks which rules hold for a series when its labels change, and forgets nothing of those that still do', () => {
-    const engine = new Engine(
+    const engine = new TestEngine(
       made({
         rules: [
           { id: 'always', match: { metric: 'a' }, above: 80 },
@@ -190,7 +186,7 @@ describe('the engine', () => {
     )
     const says = (line: string, value: number, received: number): string[] =>
       engine
-        .apply({ device: 'd', metric: 'a', value, received, labels: { line } })
+        .hear({ device: 'd', metric: 'a', value, received, labels: { line } })
         .map(({ rule, type, transition }) => `${rule} ${type.split('.').at(-1)} ${transition}`)
     expect(says('a', 90, 1)).toEqual(['always raised 1'])
     expect(says('b', 91, 2)).toEqual(['line-b raised 1'])
@@ -198,25 +194,16 @@ describe('the engine', () => {
   })
 
   it('does not go back in time with the clock', () => {
-    const engine = new Engine(made({ rules: [{ id: 'missing', match: {}, missing: { after: '10s' } }] }))
-    expect(engine.apply({ device: 'd', metric: 'a', value: 1, received: 50_000 })).toEqual([])
+    const engine = new TestEngine(made({ rules: [{ id: 'missing', match: {}, missing: { after: '10s' } }] }))
+    expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 50_000 })).toEqual([])
     expect(engine.advance(1000)).toEqual([])
-    expect(engine.apply({ device: 'd', metric: 'a', value: 1, received: 2000 })).toEqual([])
+    expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 2000 })).toEqual([])
     expect(engine.advance(59_999)).toEqual([])
     expect(engine.advance(60_000)).toHaveLength(1)
   })
 
   it('decides nothing of a rule that is not enabled', () => {
-    const engine = new Engine(made({ rules: [{ id: 'off', enabled: false, match: {}, above: 0 }] }))
-    expect(engine.apply({ device: 'd', metric: 'a', value: 1, received: 1 })).toEqual([])
+    const engine = new TestEngine(made({ rules: [{ id: 'off', enabled: false, match: {}, above: 0 }] }))
+    expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 1 })).toEqual([])
   })
 })
-
-function stored(engine: Engine): Engine {
-  const snapshots = new Map(
-    [...engine.snapshot()].map(([name, one]) => [name, JSON.parse(JSON.stringify(one)) as GroupSnapshot]),
-  )
-  const again = new Engine(EVERY_KIND)
-  again.restore(snapshots)
-  return again
-}

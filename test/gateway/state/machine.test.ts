@@ -1,43 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { StoredState } from '../../../gateway/outbox/index.ts'
-import { noRules } from '../../../gateway/rules/index.ts'
 import { StateMachine } from '../../../gateway/state/index.ts'
 import { encodeLine, type Reading } from '../../../sync/contract/index.ts'
+import { Stored } from './stored.ts'
 
-const SETTINGS = { dedupeWindow: 4, maxSeries: 1000 }
+const SETTINGS = { dedupeWindow: 4, maxSeries: 1000, gateway: 'gw' }
 
-const machine = (settings = SETTINGS): StateMachine => new StateMachine(settings, noRules)
+const machine = (settings = SETTINGS): StateMachine => new StateMachine(settings)
 
 const made = (extra: Partial<Reading>): Reading => ({ device: 'd', metric: 'm', value: 1, received: 0, ...extra })
-
-/** What a disk holds of a state machine: stored slices, the records, and from where to replay. */
-class Stored implements StoredState {
-  readonly lines: string[] = []
-  readonly parts = new Map<string, Buffer>()
-  replayFrom = 0
-
-  commit(from: StateMachine, records: number): number {
-    const slices = from.takeSlices(records)
-    for (const [name, value] of slices) {
-      if (value) this.parts.set(name, Buffer.from(value))
-      else this.parts.delete(name)
-    }
-    this.replayFrom = from.replayFrom(this.lines.length)
-    return slices.length
-  }
-
-  async *slices() {
-    yield* this.parts
-  }
-
-  async *attached() {}
-
-  async *records() {
-    for (let offset = this.replayFrom; offset < this.lines.length; offset++)
-      yield [offset, this.lines[offset] ?? ''] as const
-  }
-}
 
 /** Takes the reading in unless it is a repeat; says whether it was new. */
 function feed(to: StateMachine, stored: Stored | null, reading: Reading, offset: number, dup = false): boolean {
@@ -145,7 +116,7 @@ describe('StateMachine', () => {
     [2000, 20_000],
     [20_000, 80_000],
   ])('keeps replay short: %i series that take turns, about %i records', (series, replayed) => {
-    const it = machine({ dedupeWindow: 1, maxSeries: 100_000 })
+    const it = machine({ ...SETTINGS, dedupeWindow: 1, maxSeries: 100_000 })
     const stored = new Stored()
     let longest = 0
     for (let n = 0; n < 3 * replayed; n++) {
@@ -160,7 +131,7 @@ describe('StateMachine', () => {
   })
 
   it('stores a bounded part at a time even when asked for all', () => {
-    const it = machine({ dedupeWindow: 1, maxSeries: 10_000 })
+    const it = machine({ ...SETTINGS, dedupeWindow: 1, maxSeries: 10_000 })
     for (let n = 0; n < 5000; n++) it.apply(made({ device: `d${n}`, seq: n }), n)
     const sizes: number[] = []
     for (let size = it.takeSlices(Number.POSITIVE_INFINITY).length; size > 0; ) {
@@ -172,7 +143,7 @@ describe('StateMachine', () => {
   })
 
   it('forgets the series that was silent longest when there are too many, on disk too', async () => {
-    const it = machine({ dedupeWindow: 4, maxSeries: 3 })
+    const it = machine({ ...SETTINGS, dedupeWindow: 4, maxSeries: 3 })
     const stored = new Stored()
     const say = (device: string, seq: number): boolean => feed(it, stored, made({ device, seq }), stored.lines.length)
     for (const device of ['a', 'b', 'c']) say(device, 1)
@@ -187,7 +158,7 @@ describe('StateMachine', () => {
     const devices = [...it.lastReadings()].map(({ device }) => device)
     expect(devices).toContain('e')
     expect(devices).not.toContain('a')
-    const again = machine({ dedupeWindow: 4, maxSeries: 3 })
+    const again = machine({ ...SETTINGS, dedupeWindow: 4, maxSeries: 3 })
     await again.rebuild(stored)
     expect(new Set([...again.lastReadings()].map(({ device }) => device))).toEqual(new Set(devices))
   })

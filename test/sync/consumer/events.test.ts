@@ -16,6 +16,7 @@ const event = (transition: number, device = 'oven 1', rule = 'too.hot'): Thresho
   device,
   rule,
   transition,
+  since: 1_700_000_000_000,
   type: transition % 2 === 1 ? 'tidegate.alarm.raised' : 'tidegate.alarm.cleared',
   time: 1_700_000_000_000 + transition,
   data: { value: 80 + transition, level: 'high' },

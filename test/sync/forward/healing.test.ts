@@ -250,6 +250,7 @@ describe('an event that cannot be made a message', () => {
         device: 'd1',
         rule: 'hot',
         transition,
+        since: 1_700_000_000_000,
         type: 'tidegate.alarm.raised',
         time: 1_700_000_000_000,
         data: {},

@@ -1,0 +1,25 @@
+import type { Offset } from '../../sync/contract/index.ts'
+import type { GroupSnapshot } from './alarm-group.ts'
+
+/** What is stored of a group of alarms. */
+export interface StoredGroup extends GroupSnapshot {
+  /** Offset after the last record that it knows. */
+  appliedTo: Offset
+}
+
+/** A group of alarms as a part of the state machine's snapshot. */
+export interface KeptGroup {
+  /** `["series",device,metric]`, or `["rule",device,id]` for a rule over several metrics. */
+  readonly name: string
+  toJSON(): StoredGroup
+}
+
+/**
+ * Stores the groups that changed. A replay of the readings finds everything out again but what was told (that must not
+ * be told twice), what people did, and which rules held when: then it is urgent, and goes with the same commit.
+ */
+export interface GroupKeeper {
+  /** @param offset the record that changed it; null when none did, or it only took the place of the one of its name */
+  changed(group: KeptGroup, offset: Offset | null, urgent: boolean): void
+  gone(name: string): void
+}
