@@ -19,14 +19,46 @@ export function readDocument(text: string, name: string): PositionedDocument {
     const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1)
     return { where: name, line: lines.linePos(error.pos[0]).line, path: '', message: `not valid YAML: ${reason}` }
   })
+  const value = problems.length > 0 ? undefined : plainValue(document, name, problems)
   return {
-    value: problems.length > 0 ? undefined : (document.toJS() ?? undefined),
+    value,
     problems,
     lineOf(path) {
       const offset = offsetOf(document, path)
       return offset === undefined ? undefined : lines.linePos(offset).line
     },
   }
+}
+
+/** An alias may name nothing, or too much, and then there is no value. */
+function plainValue(document: Document.Parsed, name: string, problems: Problem[]): unknown {
+  try {
+    const value: unknown = document.toJS() ?? undefined
+    if (!isTooDeep(value)) return value
+    problems.push({ where: name, path: '', message: TOO_DEEP })
+  } catch (error) {
+    problems.push({ where: name, path: '', message: `not valid YAML: ${(error as Error).message}` })
+  }
+  return undefined
+}
+
+const LEVELS = 100
+
+export const TOO_DEEP = `expected at most ${LEVELS} levels of sections in sections`
+
+/** Whether it is nested so deeply that walking through it could exhaust the stack; what contains itself is. */
+export function isTooDeep(value: unknown, levels = LEVELS): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((child) => isTooDeep(child, levels - 1))
+}
+
+/** A key with nothing after it counts as not written: what is left of a section whose keys are all commented out. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, child]) => (child === null ? [] : [[key, withoutNulls(child)]])),
+  )
 }
 
 /** Where the last step of the path that exists begins in the text: the key of a section, the item of a list. */

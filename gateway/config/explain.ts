@@ -15,16 +15,30 @@ type Issue = z.core.$ZodIssue
  * A validation issue in words: what was expected, what came. One issue about several unknown keys becomes one each.
  *
  * @param root what was validated
+ * @param document JSON Schema of all of it: knows the keys that may stand somewhere, and their defaults
  */
-export function explain(issue: Issue, root: unknown): readonly Explanation[] {
+export function explain(issue: Issue, root: unknown, document: JsonSchema): readonly Explanation[] {
   const { path } = issue
   const came = valueAt(root, path)
-  const schema = schemaAt(path, root)
+  const schema = schemaAt(document, path, root)
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema?.properties ?? {})
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }))
   }
+  const meant = issue.code === 'invalid_union' ? meantAlternative(issue) : null
+  if (meant)
+    return meant.flatMap((inner) => explain({ ...inner, path: [...path, ...inner.path] } as Issue, root, document))
   return [{ path, message: `expected ${expectation(issue)}${outcome(issue, came, schema)}` }]
+}
+
+type UnionIssue = Extract<Issue, { code: 'invalid_union' }>
+
+const isOfOtherType = (issue: Issue): boolean => issue.code === 'invalid_type' && issue.path.length === 0
+
+/** Of several forms that a value may have, the one that was meant: the only one of its type. */
+function meantAlternative({ errors }: UnionIssue): readonly Issue[] | null {
+  const ofItsType = errors.filter((issues) => !issues.some(isOfOtherType))
+  return ofItsType.length === 1 ? (ofItsType[0] ?? null) : null
 }
 
 function outcome(issue: Issue, came: unknown, schema: JsonSchema | undefined): string {
@@ -51,11 +65,13 @@ function expectation(issue: Issue): string {
     case 'invalid_type':
       return TYPES[issue.expected] ?? issue.expected
     case 'too_small':
-      return bound(issue.origin, 'at least', Number(issue.minimum))
+      return bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', Number(issue.minimum))
     case 'too_big':
-      return bound(issue.origin, 'at most', Number(issue.maximum))
+      return bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', Number(issue.maximum))
     case 'invalid_value':
       return oneOf(issue.values)
+    case 'invalid_union':
+      return alternatives(issue)
     default:
       return issue.message
   }
@@ -71,11 +87,16 @@ const TYPES: Readonly<Record<string, string>> = {
   record: 'a map of names to texts',
 }
 
+function alternatives({ errors, message }: UnionIssue): string {
+  const words = errors.flatMap((issues) => issues.filter(isOfOtherType).map(expectation))
+  return words.length === 0 ? message : [...new Set(words)].join(', or ')
+}
+
 function bound(origin: string, side: string, limit: number): string {
   if (origin === 'string')
     return limit === 1 && side === 'at least' ? 'a text that is not empty' : `${side} ${limit} characters`
   if (origin === 'array') return `a list of ${side} ${limit}`
-  return `a number of ${side} ${limit}`
+  return side === 'more than' || side === 'less than' ? `a number ${side} ${limit}` : `a number of ${side} ${limit}`
 }
 
 const oneOf = (values: readonly unknown[]): string => `one of ${values.map((value) => String(value)).join(', ')}`

@@ -47,8 +47,8 @@ function read(quantity: Quantity, input: unknown, range: Range): { value: number
   const bare = typeof input === 'number' && (quantity.bare || input === 0) ? String(input) : null
   const value = quantity.parse(typeof input === 'string' ? input : (bare ?? ''))
   if (value === null) return { expected: quantity.form }
-  if (value < min) return { expected: `${quantity.type} of at least ${quantity.format(min)}` }
-  if (value > max) return { expected: `${quantity.type} of at most ${quantity.format(max)}` }
+  if (value < min) return { expected: `a ${quantity.type} of at least ${quantity.format(min)}` }
+  if (value > max) return { expected: `a ${quantity.type} of at most ${quantity.format(max)}` }
   return { value }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { configSchema } from './schema/index.ts'
 
-/** The part of JSON Schema (2020-12) that describes this configuration. `x-type` is the type as people call it. */
+/** The part of JSON Schema (2020-12) that describes our documents. `x-type` is the type as people call it. */
 export interface JsonSchema {
   title?: string
   description?: string
@@ -14,6 +14,8 @@ export interface JsonSchema {
   required?: readonly string[]
   items?: JsonSchema
   oneOf?: readonly JsonSchema[]
+  anyOf?: readonly JsonSchema[]
+  $defs?: Readonly<Record<string, JsonSchema>>
   'x-type'?: string
   [keyword: string]: unknown
 }

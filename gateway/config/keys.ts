@@ -43,20 +43,30 @@ export function childrenOf(schema: JsonSchema, path: readonly string[]): readonl
 }
 
 /**
- * The schema of whatever stands at a place in the configuration, lists included.
+ * The schema of whatever stands at a place in a document, lists included.
  *
- * @param root the whole configuration, to tell the shapes of a list's items apart by their `kind`
+ * @param document schema of the whole document
+ * @param root the document, to tell shapes apart: those of a list's items by their `kind`, a section from a plain value
  */
-export function schemaAt(path: readonly PropertyKey[], root: unknown): JsonSchema | undefined {
-  let schema: JsonSchema | undefined = configJsonSchema()
+export function schemaAt(document: JsonSchema, path: readonly PropertyKey[], root: unknown): JsonSchema | undefined {
+  let schema: JsonSchema | undefined = document
   let value = root
   for (const step of path) {
     schema = typeof step === 'number' ? schema?.items : schema?.properties?.[String(step)]
     value = valueAt(value, [step])
+    schema = referred(document, schema)
     const kind = valueAt(value, ['kind'])
     if (schema?.oneOf !== undefined) schema = schema.oneOf.find((shape) => shape.properties?.['kind']?.const === kind)
+    if (typeof value === 'object' && schema?.anyOf !== undefined)
+      schema = schema.anyOf.find((shape) => shape.properties !== undefined) ?? schema
   }
   return schema
+}
+
+/** What a `$ref` stands for: shapes that contain themselves are written once, and referred to. */
+function referred({ $defs }: JsonSchema, schema: JsonSchema | undefined): JsonSchema | undefined {
+  const name = typeof schema?.['$ref'] === 'string' ? schema['$ref'].replace('#/$defs/', '') : undefined
+  return name === undefined ? schema : $defs?.[name]
 }
 
 /** What stands at a path in parsed YAML; undefined when nothing does. */

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { OperatorError } from '../../sync/contract/index.ts'
-import { readDocument } from './document.ts'
+import { readDocument, withoutNulls } from './document.ts'
 import { type Environment, type Override, readOverrides } from './environment.ts'
 import { explain } from './explain.ts'
+import { configJsonSchema } from './json-schema.ts'
 import { resolvePaths } from './paths.ts'
 import { ConfigError, type Problem, pathName } from './problem.ts'
 import { type Config, configSchema } from './schema/index.ts'
@@ -49,8 +50,9 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
 
   const input = withOverrides(withoutNulls(document.value ?? {}), overrides)
   const result = configSchema.safeParse(input)
+  const schema = configJsonSchema()
   const problems = (result.error?.issues ?? []).flatMap((issue) =>
-    explain(issue, input).map(({ path, message }): Problem => {
+    explain(issue, input, schema).map(({ path, message }): Problem => {
       const override = overrides.find((candidate) => candidate.path.every((key, i) => key === path[i]))
       if (override !== undefined) {
         const inside = pathName(path.slice(override.path.length))
@@ -62,15 +64,6 @@ export function parseConfig(text: string, env: Environment, options: ParseOption
   )
   if (!result.success || unknownVariables.length > 0) throw new ConfigError([...problems, ...unknownVariables])
   return resolvePaths(result.data, folder)
-}
-
-/** A key with nothing after it counts as not written: what is left of a section whose keys are all commented out. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, child]) => (child === null ? [] : [[key, withoutNulls(child)]])),
-  )
 }
 
 function withOverrides(input: unknown, overrides: readonly Override[]): unknown {

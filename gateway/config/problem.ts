@@ -1,6 +1,6 @@
 import { OperatorError } from '../../sync/contract/index.ts'
 
-/** One thing that is wrong with a configuration. */
+/** One thing that is wrong with a document. */
 export interface Problem {
   /** The file, or the environment. */
   where: string
@@ -17,13 +17,15 @@ export class ConfigError extends OperatorError {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
-    super(
-      'CONFIG_INVALID',
-      `the configuration has ${count}:\n${problems.map((problem) => `  ${line(problem)}`).join('\n')}`,
-    )
+    super('CONFIG_INVALID', `the configuration has ${listed(problems)}`)
     this.problems = problems
   }
+}
+
+/** How many problems there are, then one a line. */
+export function listed(problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
+  return `${count}:\n${problems.map((problem) => `  ${line(problem)}`).join('\n')}`
 }
 
 function line({ where, line, path, message }: Problem): string {

@@ -4,7 +4,9 @@
  */
 export type { ActionNote, Alarm, Era } from './alarm.ts'
 export { type AlarmView, Engine } from './engine.ts'
+export { ruleSetJsonSchema } from './json-schema.ts'
 export type { GroupKeeper, KeptGroup, StoredGroup } from './kept.ts'
 export type { Action, AlarmState } from './lifecycle.ts'
+export { checkRules, parseRules, RulesError } from './parse.ts'
 export { RuleSet } from './rule-set.ts'
 export { type RuleSetInput, ruleSetSchema } from './schema.ts'

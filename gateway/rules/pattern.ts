@@ -15,6 +15,18 @@ export function compilePattern(text: string): Pattern {
   return { matches: (other) => matchesParts(parts, other), specificity: text.length - (parts.length - 1) }
 }
 
+/** Whether some text fits both. */
+export function patternsMeet(one: string, other: string): boolean {
+  if (!one.includes('*')) return compilePattern(other).matches(one)
+  if (!other.includes('*')) return compilePattern(one).matches(other)
+  // Whatever must be in the middle finds room in the other's `*`: only the ends can contradict each other.
+  const [head, otherHead] = [one.slice(0, one.indexOf('*')), other.slice(0, other.indexOf('*'))]
+  const [tail, otherTail] = [one.slice(one.lastIndexOf('*') + 1), other.slice(other.lastIndexOf('*') + 1)]
+  return (
+    (head.startsWith(otherHead) || otherHead.startsWith(head)) && (tail.endsWith(otherTail) || otherTail.endsWith(tail))
+  )
+}
+
 /** Greedy from the left: linear in the text, whatever the pattern. A regular expression would not be. */
 function matchesParts(parts: readonly string[], text: string): boolean {
   const first = parts[0] ?? ''

@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Millis } from '../../sync/contract/index.ts'
 import { metricsOf } from './condition/index.ts'
-import type { Condition, Limit, Match, Rule, Step, StepName } from './rule.ts'
+import { whyMeaningless } from './meaning.ts'
+import type { Condition, Limit, Rule, Step, StepName } from './rule.ts'
 import { STEPS } from './rule.ts'
-import { CONDITION_KINDS, type OverrideInput, type RuleInput, type RuleSetInput, type SettingsInput } from './schema.ts'
-import { byRank, compileMatch, type Selector, type SeriesNames } from './selection.ts'
+import {
+  CONDITION_KINDS,
+  type ConditionKind,
+  type OverrideInput,
+  type RuleInput,
+  type RuleSetInput,
+  type Setting,
+  type SettingsInput,
+} from './schema.ts'
+import { byRank, compileMatch, type Selector, type SeriesNames, within } from './selection.ts'
 
 /** Where a value of a rule comes from: the defaults, the rule itself, or its n-th override (0 = the first in the file). */
 export type Source = 'defaults' | 'rule' | number
@@ -52,7 +61,6 @@ const BASE = {
   reraiseAfter: 0,
 } satisfies Omit<Rule, 'id' | 'condition'>
 
-type Setting = keyof typeof BASE
 const SETTINGS = Object.keys(BASE) as Setting[]
 
 /** One or more valid rule sets taken together: tells which rules hold for a series. */
@@ -125,15 +133,17 @@ export class RuleSet {
         override as Partial<RuleInput>,
       ]),
     ]
+    const kind = kindOf(input)
     const sources = new Map<string, Source>()
     const settings: Record<string, unknown> = { ...BASE }
     for (const [source, layer] of layers)
       for (const key of SETTINGS) {
         if (layer[key] === undefined) continue
+        // What is meant for all rules is meant for those to which it can mean something.
+        if (source === 'defaults' && whyMeaningless(kind, key) !== null) continue
         settings[key] = layer[key]
         sources.set(key, source)
       }
-    const kind = kindOf(input)
     let given = input[kind]
     for (const [source, layer] of layers) {
       const own = source === 'defaults' ? undefined : layer[kind]
@@ -171,25 +181,18 @@ function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
   else lists.set(key, [item])
 }
 
-/** An override speaks of a part of what its rule is about. */
-const within = (rule: Match, override: OverrideInput['match']): Match => ({
-  device: override.device ?? rule.device,
-  metric: override.metric ?? rule.metric,
-  labels: { ...rule.labels, ...override.labels },
-})
-
 /** A rule over several metrics is not asked about metrics that it does not name. */
 const appliesTo = (rule: RuleInput, { metric }: SeriesNames): boolean =>
   rule.when === undefined || metricsOf(rule.when).includes(metric)
 
-/** The one condition that a rule has (the schema sees to that). */
-export function kindOf(rule: Partial<RuleInput>): (typeof CONDITION_KINDS)[number] {
+/** The one condition that a rule has (`checkRules` sees to that). */
+function kindOf(rule: Partial<RuleInput>): ConditionKind {
   const kind = CONDITION_KINDS.find((name) => rule[name] !== undefined)
   if (kind === undefined) throw new TypeError('a rule without a condition')
   return kind
 }
 
-function conditionOf(kind: (typeof CONDITION_KINDS)[number], given: unknown, severity: Rule['severity']): Condition {
+function conditionOf(kind: ConditionKind, given: unknown, severity: Rule['severity']): Condition {
   switch (kind) {
     case 'above':
     case 'below':

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { choice, duration, flag, integer } from '../config/fields.ts'
-import { type Limit, SEVERITIES, STEPS } from './rule.ts'
+import { choice, duration, flag, integer } from '../config/index.ts'
+import { type Limit, SEVERITIES, STEPS, type Test } from './rule.ts'
 
 /**
  * A rule set as people write it: one schema for the file, HTTP and Node-RED. Conditions are keys of a rule, exactly one of them;
@@ -10,9 +10,15 @@ import { type Limit, SEVERITIES, STEPS } from './rule.ts'
 const number = (description: string) => z.number().meta({ description, 'x-type': 'number' })
 
 const ORDER = {
-  above: { fits: (limit: Limit) => limit.clear <= limit.raise, text: 'clear must not be above raise' },
-  below: { fits: (limit: Limit) => limit.clear >= limit.raise, text: 'clear must not be below raise' },
+  above: { fits: ({ raise, clear }: Limit) => clear <= raise, words: 'at most' },
+  below: { fits: ({ raise, clear }: Limit) => clear >= raise, words: 'at least' },
 } as const
+
+/** Says what the value is that does not fit: the message is about several keys, so the value itself is not shown with it. */
+const said = <T>(words: (value: T) => string) => ({ error: ({ input }: { input?: unknown }) => words(input as T) })
+
+const misordered = (side: keyof typeof ORDER) =>
+  said<Limit>(({ raise, clear }) => `clear to be ${ORDER[side].words} raise (${raise}), not ${clear}`)
 
 /** A level, or two: where the alarm is raised and where it clears. */
 const limit = (side: keyof typeof ORDER, description: string) =>
@@ -30,7 +36,7 @@ const limit = (side: keyof typeof ORDER, description: string) =>
           ? { raise: given, clear: given }
           : { raise: given.raise, clear: given.clear ?? given.raise },
     )
-    .refine(ORDER[side].fits, ORDER[side].text)
+    .refine(ORDER[side].fits, misordered(side))
     .meta({ description, 'x-type': 'number, or `raise` and `clear`' })
 
 const severity = choice('How urgent it is.', SEVERITIES)
@@ -46,40 +52,83 @@ const step = (side: keyof typeof ORDER) =>
         ? { raise: given, clear: given, severity: undefined }
         : { raise: given.raise, clear: given.clear ?? given.raise, severity: given.severity },
     )
-    .refine(ORDER[side].fits, ORDER[side].text)
+    .refine(ORDER[side].fits, misordered(side))
     .optional()
     .meta({ description: 'Level of this step, with a severity of its own if it needs one.', 'x-type': 'step' })
 
 const band = (description: string) =>
   z
-    .strictObject({ low: number('Lower end.'), high: number('Upper end.'), hysteresis: z.number().min(0).optional() })
-    .refine(({ low, high }) => low < high, 'low must be below high')
+    .strictObject({
+      low: number('Lower end.'),
+      high: number('Upper end.'),
+      hysteresis: z
+        .number()
+        .min(0)
+        .optional()
+        .meta({ description: 'How far beyond an end the value must go before the alarm clears.', 'x-type': 'number' }),
+    })
+    .refine(
+      ({ low, high }) => low < high,
+      said<{ low: number; high: number }>(({ low, high }) => `low to be below high (${high}), not ${low}`),
+    )
     .meta({ description, 'x-type': 'section' })
 
-type TestInput =
-  | { all: TestInput[] }
-  | { any: TestInput[] }
-  | { not: TestInput }
-  | { metric: string; above: unknown }
-  | { metric: string; below: unknown }
-  | { metric: string; is: number | boolean | string }
+interface TestInput {
+  all?: TestInput[] | undefined
+  any?: TestInput[] | undefined
+  not?: TestInput | undefined
+  metric?: string | undefined
+  above?: unknown
+  below?: unknown
+  is?: number | boolean | string | undefined
+}
 
-const test: z.ZodType<import('./rule.ts').Test, TestInput> = z.lazy(() =>
-  z.union([
-    z.strictObject({ all: z.array(test).min(1) }),
-    z.strictObject({ any: z.array(test).min(1) }),
-    z.strictObject({ not: test }),
-    z.strictObject({ metric: z.string().min(1), above: limit('above', 'Higher than this.') }),
-    z.strictObject({ metric: z.string().min(1), below: limit('below', 'Lower than this.') }),
-    z.strictObject({ metric: z.string().min(1), is: z.union([z.number(), z.boolean(), z.string()]) }),
-  ]),
-) as never
+const FORMS = ['all', 'any', 'not', 'metric'] as const
+const COMPARISONS = ['above', 'below', 'is'] as const
+
+/** Why an object is no test; null when it is one. */
+function testFault(given: object): string | null {
+  const named = (keys: readonly string[]): string => keys.join(' and ') || 'none'
+  const forms = FORMS.filter((key) => Object.hasOwn(given, key))
+  const comparisons = COMPARISONS.filter((key) => Object.hasOwn(given, key))
+  if (forms.length !== 1) return `exactly one of ${FORMS.join(', ')}, got ${named(forms)}`
+  if (forms[0] !== 'metric')
+    return comparisons.length === 0 ? null : `above, below and is beside a metric, not beside ${forms[0]}`
+  return comparisons.length === 1 ? null : `exactly one of ${COMPARISONS.join(', ')}, got ${named(comparisons)}`
+}
+
+// One shape with optional keys, not a union of shapes: the problem of a test deep inside is named, not all that it could have been.
+const test: z.ZodType<Test, TestInput> = z.lazy(() =>
+  z
+    .strictObject({
+      all: z.array(test).min(1).optional(),
+      any: z.array(test).min(1).optional(),
+      not: test.optional(),
+      metric: z.string().min(1).optional(),
+      above: limit('above', 'Higher than this.').optional(),
+      below: limit('below', 'Lower than this.').optional(),
+      is: z.union([z.number(), z.boolean(), z.string()]).optional(),
+    })
+    .transform((given, context): Test => {
+      const message = testFault(given)
+      if (message === null) return given as Test
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    }),
+)
 
 /** The kinds of condition: one key of a rule each. */
 export const CONDITIONS = {
   above: limit('above', 'Higher than a level.'),
   below: limit('below', 'Lower than a level.'),
-  outside: band('Outside a band.'),
+  outside: band('Outside a band.').refine(
+    // More, and the value could never be back inside.
+    ({ low, high, hysteresis = 0 }) => hysteresis <= high - low,
+    said<{ low: number; high: number; hysteresis: number }>(
+      ({ low, high, hysteresis }) =>
+        `hysteresis to be at most the width of the band (${high - low}), not ${hysteresis}`,
+    ),
+  ),
   inside: band('Inside a band.'),
   ladder: z
     .strictObject({ lolo: step('below'), lo: step('below'), hi: step('above'), hihi: step('above') })
@@ -93,6 +142,9 @@ export const CONDITIONS = {
       over: duration('Measured over this time.', { min: 1 }).prefault('1m'),
     })
     .refine(({ rise, fall }) => rise !== undefined || fall !== undefined, 'rise, fall or both')
+    .refine(({ rise, fall }) => [rise, fall].every((one) => one === undefined || one.raise >= 0), {
+      error: 'rise and fall to be at least 0: how fast it falls is a positive number too',
+    })
     .meta({ description: 'Changing too fast.', 'x-type': 'section' }),
   stuck: z
     .strictObject({
@@ -110,6 +162,9 @@ export const CONDITIONS = {
       warmup: integer('Nothing is decided in the first readings.', { min: 2, max: 1_000_000 }).prefault(30),
       floor: z.number().min(0).prefault(0),
     })
+    .refine(({ sigmas }) => sigmas.clear >= 0, {
+      error: 'sigmas to clear at 0 or more: a deviation is never less, so the alarm could not clear',
+    })
     .meta({
       description: 'Far from what it usually is (exponentially weighted mean and variance).',
       'x-type': 'section',
@@ -117,7 +172,8 @@ export const CONDITIONS = {
   when: test.meta({ description: 'A test over several metrics of one device.', 'x-type': 'test' }),
 } as const
 
-export const CONDITION_KINDS = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[]
+export type ConditionKind = keyof typeof CONDITIONS
+export const CONDITION_KINDS = Object.keys(CONDITIONS) as ConditionKind[]
 
 const conditions = {
   above: CONDITIONS.above.optional(),
@@ -151,11 +207,17 @@ const settings = {
       m: integer('This many', { min: 1, max: 64 }),
       n: integer('of the last so many readings.', { min: 1, max: 64 }),
     })
-    .refine(({ m, n }) => m <= n, 'm must not be more than n')
+    .refine(
+      ({ m, n }) => m <= n,
+      said<{ m: number; n: number }>(({ m, n }) => `m to be at most n (${n}), not ${m}`),
+    )
     .optional(),
   latch: flag('A cleared alarm stays until somebody resets it.').optional(),
   reraiseAfter: duration('Least time between clearing and raising again.').optional(),
 }
+
+/** Every setting besides the condition, by name. */
+export type Setting = keyof typeof settings
 
 const override = z.strictObject({
   match: z.strictObject({
@@ -167,11 +229,13 @@ const override = z.strictObject({
   ...conditions,
 })
 
-const rule = z.strictObject({
+export const ruleSchema = z.strictObject({
   id: z
     .string()
     .min(1)
     .max(100)
+    // The name of an alarm is the id, `@` and a metric where a rule watches several.
+    .refine((id) => !id.includes('@'), "an id without '@'")
     .meta({ description: 'Names the alarm in events and subjects. Stays the same while everything else changes.' }),
   description: z.string().max(2000).optional(),
   match: z.strictObject({
@@ -192,7 +256,7 @@ export const ruleSetSchema = z.strictObject({
       max: 3_600_000,
     },
   ).prefault('0s'),
-  rules: z.array(rule).max(100_000),
+  rules: z.array(ruleSchema).max(100_000),
 })
 
 export type RuleSetInput = z.output<typeof ruleSetSchema>

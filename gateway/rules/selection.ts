@@ -1,4 +1,4 @@
-import { compilePattern, type Pattern } from './pattern.ts'
+import { compilePattern, type Pattern, patternsMeet } from './pattern.ts'
 import type { Match } from './rule.ts'
 
 /** Names of one series. */
@@ -10,6 +10,15 @@ export interface SeriesNames {
 
 /** How specific a match is, part by part; compared in this order. */
 type Rank = readonly [device: number, metric: number, labels: number]
+
+/** What an override is about: a part of what its rule is about. What it does not say is as in the rule. */
+export const within = (rule: Match, override: Partial<Undefinable<Match>>): Match => ({
+  device: override.device ?? rule.device,
+  metric: override.metric ?? rule.metric,
+  labels: { ...rule.labels, ...override.labels },
+})
+
+type Undefinable<T> = { [K in keyof T]: T[K] | undefined }
 
 /** A compiled `Match`. */
 export interface Selector {
@@ -30,6 +39,18 @@ export function compileMatch({ device, metric, labels }: Match): Selector {
       wanted.reduce((sum, [, pattern]) => sum + 1 + pattern.specificity, 0),
     ],
   }
+}
+
+/** Whether there can be a series that both are about. */
+export function matchesMeet(one: Match, other: Match): boolean {
+  return (
+    patternsMeet(one.device, other.device) &&
+    patternsMeet(one.metric, other.metric) &&
+    Object.entries(one.labels).every(([name, pattern]) => {
+      const wanted = Object.hasOwn(other.labels, name) ? other.labels[name] : undefined
+      return wanted === undefined || patternsMeet(pattern, wanted)
+    })
+  )
 }
 
 const hasLabel = ({ labels }: SeriesNames, [name, pattern]: readonly [string, Pattern]): boolean => {

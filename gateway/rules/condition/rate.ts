@@ -19,9 +19,11 @@ export function rateOf(state: RateState, time: Millis, value: number, per: Milli
   while (points.length > 1 && (points[1]?.[0] ?? time) <= time - over) points.shift()
   const base = points[0]
   const newest = points.at(-1)
-  // The newest point is replaced as long as it is close to the one before it.
   const before = points.at(-2)
-  if (newest && before && newest[0] - before[0] < over / POINTS) points[points.length - 1] = [time, value]
+  // Of readings of one moment the last one says what the value was. Else the newest point is replaced as long as it is close to
+  // the one before it.
+  const isReplaced = newest && (newest[0] === time || (before && newest[0] - before[0] < over / POINTS))
+  if (isReplaced) points[points.length - 1] = [time, value]
   else points.push([time, value])
   if (!base || time - base[0] < over / 2 || time === base[0]) return null
   return ((value - base[1]) / (time - base[0])) * per

@@ -37,6 +37,18 @@ describe('a rate of change', () => {
     expect(rateOf(state, 61_000, 150, 1000, 10_000)).toBeCloseTo(10)
   })
 
+  it('takes the last reading of a moment for the value of that moment', () => {
+    const state: RateState = { points: [] }
+    const readings: [time: number, value: number][] = [
+      [0, 1],
+      [0, 5],
+      [10, 7],
+      [10, 9],
+      [20, 10],
+    ]
+    expect(readings.map(([time, value]) => rateOf(state, time, value, 1, 10))).toEqual([null, null, 0.2, 0.4, 0.1])
+  })
+
   it('can be too fast up and down', () => {
     const [rise, fall] = [
       { raise: 5, clear: 3 },
