@@ -2,13 +2,15 @@ import { describeError, encodeLine } from '../sync/contract/index.ts'
 import { Forwarder } from '../sync/forward/index.ts'
 import { type CentralDialer, natsDialer } from '../sync/link/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../sync/runtime/index.ts'
+import { AlarmDesk, followRulesFile } from './alarms/index.ts'
+import { startApi } from './api/index.ts'
 import type { Config } from './config/index.ts'
 import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
 import { type MqttCounter, startMqtt } from './ingest/mqtt/index.ts'
 import { compileTopics } from './ingest/topics/index.ts'
 import { keeperOf } from './keeper.ts'
 import { forwardingLog, outboxLog } from './narrate.ts'
-import { Counters, createLog, type GatewayStatus, type Log } from './observe/index.ts'
+import { Counters, createLog, type GatewayStatus, type Log, ReadingTap } from './observe/index.ts'
 import { Outbox } from './outbox/index.ts'
 import { type Disk, levelDisk } from './ports/index.ts'
 import { forwarderSettings, mqttSettings, natsSettings, outboxSettings } from './settings.ts'
@@ -26,6 +28,8 @@ export interface World {
 export interface Gateway {
   /** Where devices connect, in the order of the configuration. */
   readonly listeners: readonly string[]
+  /** Where the HTTP API is. */
+  readonly api: string
   status(): Promise<GatewayStatus>
   /** Takes no more, answers what is under way, closes the store. Whatever was not forwarded is forwarded after the next start. */
   stop(): Promise<void>
@@ -73,6 +77,10 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   })
   forwarder.start()
 
+  const count = (counter: IngestCounter): void => counters.increment(counter)
+  const desk = new AlarmDesk({ machine, journal: outbox, clock, count })
+  desk.start()
+  const tap = new ReadingTap()
   const acceptor = new Ingest({
     topics,
     limits: ingest,
@@ -80,21 +88,28 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     machine,
     journal: outbox,
     unreleased,
-    count: (counter) => counters.increment(counter),
+    heard: (reading) => tap.offer(reading),
+    count,
   })
-  const mqtt = await startMqtt({ settings: mqttSettings(config), acceptor, clock, log, counters }).catch(
-    async (error: unknown) => {
-      await forwarder.stop()
-      await outbox.close()
-      throw error
-    },
-  )
-  const listeners = mqtt.addresses.map(({ url }) => url)
-  log.info({ listeners, dataDir: config.dataDir }, 'the gateway takes readings')
+  // What was started is stopped in the opposite order, also when a later part cannot start.
+  const parts: (() => Promise<void> | void)[] = [
+    () =>
+      outbox.close().catch((error: unknown) => log.error({ error: describeError(error) }, 'the outbox did not close')),
+    () => forwarder.stop(),
+    () => desk.stop(),
+  ]
+  const stopAll = async (): Promise<void> => {
+    for (const stop of parts.splice(0).reverse()) await stop()
+  }
+  try {
+    parts.push(
+      await followRulesFile({ file: config.rules.file ?? null, every: config.rules.checkEvery, desk, clock, log }),
+    )
+    const mqtt = await startMqtt({ settings: mqttSettings(config), acceptor, clock, log, counters })
+    parts.push(() => mqtt.close())
+    const listeners = mqtt.addresses.map(({ url }) => url)
 
-  return {
-    listeners,
-    async status() {
+    const status = async (): Promise<GatewayStatus> => {
       const committed = await outbox.lane('readings').oldestPending()
       return {
         site,
@@ -102,22 +117,33 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
         at: clock.now(),
         uptime: clock.monotonic() - started,
         listeners,
+        topics: ingest.topics.map(({ template }) => template),
         connections: mqtt.connections(),
         series: machine.seriesCount,
+        rules: { revision: machine.rules.revision, count: machine.rules.size },
         link: forwarder.status(),
         outbox: outbox.status(),
         oldestPending: committed === null ? null : clock.now() - committed,
         counters: counters.toJSON(),
       }
-    },
-    async stop() {
-      log.info({}, 'stopping')
-      await mqtt.close()
-      await forwarder.stop()
-      await outbox
-        .close()
-        .catch((error: unknown) => log.error({ error: describeError(error) }, 'the outbox did not close'))
-      log.info({}, 'stopped')
-    },
+    }
+    const { dataDir } = config
+    const events = outbox.lane('events')
+    const api = await startApi({ ...config.api, dataDir, desk, events, tap, status, clock, log })
+    parts.push(() => api.stop())
+    log.info({ listeners, dataDir }, 'the gateway takes readings')
+    return {
+      listeners,
+      api: api.url,
+      status,
+      async stop() {
+        log.info({}, 'stopping')
+        await stopAll()
+        log.info({}, 'stopped')
+      },
+    }
+  } catch (error) {
+    await stopAll()
+    throw error
   }
 }

@@ -6,11 +6,12 @@ type Listener = Config['mqtt']['listeners'][number]
 /** The same configuration with every path absolute: relative ones are taken from `folder`. */
 export function resolvePaths(config: Config, folder: string): Config {
   const absolute = (path: string): string => resolve(folder, path)
-  const { central } = config
+  const { central, rules } = config
   return {
     ...config,
     dataDir: absolute(config.dataDir),
     mqtt: { ...config.mqtt, listeners: config.mqtt.listeners.map((listener) => listenerPaths(listener, absolute)) },
+    rules: { ...rules, ...(rules.file === undefined ? {} : { file: absolute(rules.file) }) },
     central: {
       ...central,
       ...(central.credentials === undefined ? {} : { credentials: absolute(central.credentials) }),

@@ -44,6 +44,8 @@ export interface IngestParts {
   machine: Machine
   journal: Journal
   unreleased: Unreleased
+  /** Called for every new reading, before it is durable. */
+  heard(reading: Reading): void
   count(counter: IngestCounter): void
 }
 
@@ -140,13 +142,14 @@ export class Ingest implements Acceptor {
   }
 
   #storeReading(reading: Reading, match: TopicMatch, dup: boolean): void {
-    const { machine, journal, count } = this.#parts
+    const { machine, journal, heard, count } = this.#parts
     if (machine.isRepeat(reading, dup)) {
       count('repeats')
       return
     }
     const offset = journal.append('readings', encodeLine(reading, match.line))
     count('readings')
+    heard(reading)
     for (const event of machine.apply(reading, offset)) {
       journal.append('events', JSON.stringify(event))
       count('events')

@@ -14,8 +14,12 @@ export interface GatewayStatus {
   uptime: Millis
   /** Where devices connect. */
   listeners: readonly string[]
+  /** Topic templates of readings. */
+  topics: readonly string[]
   connections: number
   series: number
+  /** All rules that hold, of all sets. */
+  rules: { revision: string; count: number }
   link: ForwarderStatus
   outbox: OutboxStatus
   /** Age of the oldest reading that the centre does not have; null when it has all. */

@@ -61,6 +61,8 @@ export interface Era {
 export interface ActionNote {
   by: string | null
   comment: string | null
+  /** Of shelving: when it comes back by itself. */
+  until?: Millis
 }
 
 const NONE: readonly Transition[] = []
@@ -111,6 +113,11 @@ export class Alarm {
 
   get state(): AlarmState {
     return stateOf(this.#life)
+  }
+
+  /** When it comes back by itself; null unless it is shelved. */
+  get shelvedUntil(): Millis | null {
+    return this.#life.shelvedUntil
   }
 
   get condition(): string | null {

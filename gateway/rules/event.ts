@@ -1,5 +1,6 @@
-import type { ThresholdEvent } from '../../sync/contract/index.ts'
+import type { Reading, ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Alarm, Transition } from './alarm.ts'
+import type { Rule, Severity } from './rule.ts'
 import { limitOf, severityOf } from './severity.ts'
 
 /**
@@ -8,9 +9,8 @@ import { limitOf, severityOf } from './severity.ts'
  */
 export function toEvent({ name, rule, revision }: Alarm, transition: Transition): ThresholdEvent {
   const { kind, number, since, at, from, to, was, is, reading, note } = transition
-  const { device, metric, value, unit } = reading
+  const { device } = reading
   const crossed = is ?? was
-  const limit = limitOf(rule, crossed)
   return {
     id: `${device}/${name}/${since}/${number}`,
     device,
@@ -21,24 +21,35 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
     time: at,
     data: {
       severity: severityOf(rule, crossed),
-      message: fill(rule.message, {
-        device,
-        metric,
-        value: String(value),
-        unit: unit ?? '',
-        limit: limit === null ? '' : String(limit),
-        condition: crossed ?? '',
-        ...prefixed('label.', { ...reading.labels, ...rule.labels }),
-      }),
+      message: messageOf(rule, crossed, reading),
       labels: rule.labels,
       state: { before: from, after: to },
       condition: { before: was, after: is },
-      limit,
+      limit: limitOf(rule, crossed),
       reading,
       revision,
       ...note,
     },
   }
+}
+
+/** How urgent an alarm is now, and what to tell people of it. */
+export const alarmMessage = ({ rule, condition }: Alarm, last: Reading): { severity: Severity; message: string } => ({
+  severity: severityOf(rule, condition),
+  message: messageOf(rule, condition, last),
+})
+
+function messageOf(rule: Rule, condition: string | null, reading: Reading): string {
+  const { device, metric, value, unit } = reading
+  return fill(rule.message, {
+    device,
+    metric,
+    value: String(value),
+    unit: unit ?? '',
+    limit: String(limitOf(rule, condition) ?? ''),
+    condition: condition ?? '',
+    ...prefixed('label.', { ...reading.labels, ...rule.labels }),
+  })
 }
 
 /** What stands in no value stays as it was written: a typing error should be seen. */

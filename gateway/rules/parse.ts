@@ -32,9 +32,19 @@ export class RulesError extends OperatorError {
  * @throws RulesError `RULES_INVALID` with everything that is wrong, not only the first thing
  */
 export function parseRules(text: string, name: string): RuleSetInput {
+  return readRules(text, name).input
+}
+
+/**
+ * The same, with what was written beside what it says.
+ *
+ * @throws RulesError `RULES_INVALID`
+ */
+export function readRules(text: string, name: string): { given: unknown; input: RuleSetInput } {
   const document = readDocument(text, name)
   if (document.problems.length > 0) throw new RulesError(document.problems)
-  return check(document.value ?? {}, name, document)
+  const given = document.value ?? {}
+  return { given, input: check(given, name, document) }
 }
 
 /**

@@ -242,6 +242,9 @@ function conditionOf(kind: ConditionKind, given: unknown, severity: Rule['severi
 const defined = (object: object): object =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 
+/** Names what a rule set says, however it was written. */
+export const ruleSetRevision = (input: RuleSetInput): string => hash(input)
+
 /** Of the content, whatever the order in which its keys were written. */
 function hash(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16)

@@ -1,5 +1,5 @@
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
-import { type Era, RuleSet, type RuleSetInput, ruleSetSchema } from '../rules/index.ts'
+import { type Era, RuleSet, type RuleSetInput, ruleSetRevision, ruleSetSchema } from '../rules/index.ts'
 
 /** A named set of rules, as it was given. */
 export interface NamedRules {
@@ -48,17 +48,10 @@ export class RuleBook {
     return new RuleSet(...inputs.flatMap(({ data }) => (data ? [data] : [])))
   }
 
-  /** What would hold if one set were replaced. */
-  with(set: string, input: RuleSetInput): RuleSet {
-    const others = Object.entries(this.#stored.sets).filter(([name]) => name !== set)
-    const inputs = others.flatMap(([, { given }]) => ruleSetSchema.safeParse(given).data ?? [])
-    return new RuleSet(...inputs, input)
-  }
-
   /** @returns the event that tells of it; null when the set says what it said before */
   change(set: string, given: unknown, input: RuleSetInput, at: Millis): ThresholdEvent | null {
     const { sets, changes, first } = this.#stored
-    const { revision } = new RuleSet(input)
+    const revision = ruleSetRevision(input)
     const before = sets[set]
     if (before?.revision === revision) return null
     if (before === undefined && input.rules.length === 0) return null

@@ -53,6 +53,7 @@ export async function buildBacklog(dir: string, count: number, signal: AbortSign
       machine,
       journal: outbox,
       unreleased,
+      heard: () => undefined,
       count: () => {},
     })
     for (let at = first; at < first + count; ) {

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { choice, filePath } from '../fields.ts'
+import { api } from './api.ts'
 import { central } from './central.ts'
 import { CONSISTENCY, concerns } from './consistency.ts'
 import { forward } from './forward.ts'
 import { ingest } from './ingest.ts'
 import { mqtt } from './mqtt.ts'
 import { outbox } from './outbox.ts'
+import { rules } from './rules.ts'
 
 const name = (description: string, example: string) =>
   z
@@ -26,9 +28,11 @@ const shape = z.strictObject({
   ).prefault('./data'),
   mqtt,
   ingest,
+  rules,
   outbox,
   central,
   forward,
+  api,
   log: z
     .strictObject({
       level: choice('Least severe level that is written.', [

@@ -58,6 +58,7 @@ export async function openPipeline(options: {
     machine,
     journal: outbox,
     unreleased,
+    heard: () => undefined,
     count: (counter) => {
       counts[counter] = (counts[counter] ?? 0) + 1
     },
