@@ -1,4 +1,4 @@
-import { UsageError } from '../../sync/contract/index.ts'
+import { escapeToken, type Lane, UsageError } from '../../sync/contract/index.ts'
 import type { NatsSettings } from '../../sync/link/index.ts'
 import type { Environment } from '../config/index.ts'
 import { natsSettings } from '../settings.ts'
@@ -37,4 +37,11 @@ export async function centreOf(
   if (url.password !== '') settings.password = decodeURIComponent(url.password)
   if (url.protocol === 'tls:') settings.tls = {}
   return settings
+}
+
+/** The subject of a lane in the central stream, for one site and gateway or for any. */
+export function centralSubject(lane: Lane, site: string | undefined, gateway: string | undefined): string {
+  const of = site === undefined ? '*' : escapeToken(site)
+  const by = gateway === undefined ? '*' : escapeToken(gateway)
+  return lane === 'events' ? `events.${of}.*.*` : `${lane}.${of}.${by}`
 }

@@ -16,6 +16,7 @@ import {
   type RuleSetInput,
   type StoredGroup,
 } from '../rules/index.ts'
+import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
 import { Series, type SeriesSnapshot } from './series.ts'
 import { Slices } from './slices.ts'
@@ -165,8 +166,9 @@ export class StateMachine implements StateKeeper {
     const groups = new Map<string, StoredGroup>()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
-      if (name === this.#rules.name) this.#rules.restore(snapshot)
-      else if (isGroup(name)) groups.set(name, snapshot as StoredGroup)
+      const kind = partKind(name)
+      if (kind === 'rules') this.#rules.restore(snapshot)
+      else if (kind === 'alarms') groups.set(name, snapshot as StoredGroup)
       else {
         const { last } = snapshot as SeriesSnapshot
         this.#insert(new Entry(last.device, last.metric, Series.restore(snapshot as SeriesSnapshot)))
@@ -237,9 +239,6 @@ export class StateMachine implements StateKeeper {
     return null
   }
 }
-
-/** Names of series have two parts, those of groups of alarms three. */
-const isGroup = (name: string): boolean => (JSON.parse(name) as unknown[]).length === 3
 
 /** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */
 function readable(line: string): Reading | null {

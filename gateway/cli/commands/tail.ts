@@ -1,5 +1,5 @@
-import { escapeToken, LANES, type Lane } from '../../../sync/contract/index.ts'
-import { centreOf, serverOption } from '../centre.ts'
+import { LANES } from '../../../sync/contract/index.ts'
+import { centralSubject, centreOf, serverOption } from '../centre.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { configOption } from '../config-file.ts'
 import { choice, duration, flag, integer, text, type Values } from '../option.ts'
@@ -65,7 +65,7 @@ export const tail = defineCommand({
         settings,
         sources: LANES.filter((lane) => stream === 'all' || stream === lane).map((lane) => ({
           lane,
-          subject: subjectOf(lane, site, gateway),
+          subject: centralSubject(lane, site, gateway),
         })),
         since: since === undefined ? null : clock.now() - since,
         signal: ended,
@@ -93,10 +93,4 @@ function wanted({
     (metric === undefined || row.metric === metric) &&
     // The subject of an event does not say which gateway decided it.
     (gateway === undefined || row.full['gateway'] === gateway)
-}
-
-function subjectOf(lane: Lane, site: string | undefined, gateway: string | undefined): string {
-  const of = site === undefined ? '*' : escapeToken(site)
-  const by = gateway === undefined ? '*' : escapeToken(gateway)
-  return lane === 'events' ? `events.${of}.*.*` : `${lane}.${of}.${by}`
 }
