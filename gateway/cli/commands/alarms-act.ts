@@ -91,7 +91,7 @@ export const ALARM_ACTS: readonly Command[] = ACTS.map(({ word, action = word, s
 export const alarmsShelve = defineCommand({
   name: 'alarms shelve',
   summary: 'Silence an alarm for a while.',
-  usage: 'DEVICE RULE --for DURATION [--config FILE | --data DIR] [--by NAME] [--comment TEXT] [--json]',
+  usage: 'DEVICE RULE [--for DURATION] [--config FILE | --data DIR] [--by NAME] [--comment TEXT] [--json]',
   description:
     'Its readings are followed, but nobody is told until the time is over or it is unshelved. It is on disk when this ends.',
   options: { ...COMMON, for: duration('How long.', '1h') },
