@@ -228,7 +228,7 @@ const EVERY_KIND = {
     { id: 'steps', match: {}, ladder: { lo: 20, hi: 80, hihi: 90 } },
     { id: 'silent', match: {}, missing: { after: '40s' } },
     { id: 'unusual', match: { metric: 'b' }, deviation: { sigmas: 3, warmup: 10 }, of: { m: 2, n: 3 } },
-    { id: 'fast', match: { metric: 'a' }, rate: { rise: 100, per: '1m', over: '30s' }, reraiseAfter: '20s' },
+    { id: 'fast', match: { metric: 'a' }, rate: { rise: 15, per: '1m', over: '30s' }, reraiseAfter: '20s' },
     { id: 'stuck', match: { metric: 'b' }, stuck: { after: '30s', tolerance: 1 }, latch: true },
     {
       id: 'both',
