@@ -46,6 +46,11 @@ export class Stream {
     }
   }
 
+  /** What has come and was not taken yet. */
+  came(): ServerSentEvent[] {
+    return this.#waiting.splice(0)
+  }
+
   async take(count: number): Promise<ServerSentEvent[]> {
     const found: ServerSentEvent[] = []
     while (found.length < count) found.push(await this.next())
