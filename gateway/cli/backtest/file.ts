@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { addAbortSignal, type Readable } from 'node:stream'
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { OperatorError } from '../../../sync/contract/index.ts'
 import type { RecordedBatch, Recording } from './recording.ts'
@@ -9,15 +10,17 @@ const CHUNK: Bytes = 256 * 1024
 const LONGEST_LINE = 1024 * 1024
 
 /**
- * The lines of a file, or of standard input where it is called `-`.
+ * The lines of a file, or of standard input where it is called `-`. Ends early when `signal` aborts.
  *
  * @throws OperatorError `READINGS_UNREADABLE`
  */
-export async function* fileRecording(file: string, stdin: AsyncIterable<Uint8Array | string>): Recording {
-  const chunks = file === '-' ? stdin : createReadStream(file, { highWaterMark: CHUNK })
+export async function* fileRecording(file: string, stdin: Readable, signal: AbortSignal): Recording {
+  const chunks = addAbortSignal(signal, file === '-' ? stdin : createReadStream(file, { highWaterMark: CHUNK }))
   try {
     yield* batches(chunks)
   } catch (cause) {
+    // Whoever stopped it wants no more of it; also where nothing comes on standard input.
+    if (signal.aborted) return
     const { code } = cause as NodeJS.ErrnoException
     if (code === undefined) throw cause
     throw new OperatorError(

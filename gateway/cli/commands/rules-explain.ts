@@ -96,7 +96,10 @@ function ruleLines(rule: ExplainedRule): string[] {
   ].map(printable)
 }
 
+const DURATIONS = new Set(['for', 'clearFor', 'reraiseAfter'])
+
 function shown(key: string, value: unknown): string {
+  if (DURATIONS.has(key)) return `${value} ms`
   if (key !== 'condition') return JSON.stringify(value)
   const { kind: _, ...condition } = value as { kind: string }
   return JSON.stringify(condition)

@@ -97,7 +97,7 @@ async function recordingOf(options: TestOptions, { env, stdin, stderr, clock, si
   const { centralRecording, fileRecording, outboxRecording } = await import('../backtest/index.ts')
   const local = outbox || data !== undefined
   checkSource(options, local)
-  if (readings !== undefined) return fileRecording(readings, stdin)
+  if (readings !== undefined) return fileRecording(readings, stdin, signal)
   if (local) return outboxRecording(await dataDir(options, env))
   return centralRecording({
     settings: await centreOf({ config, server }, env, 'tidegate rules test'),

@@ -39,7 +39,7 @@ export class EventTable {
 
   #line(time: string, severity: string, device: string, rule: string, kind: string, message: string): string {
     const cells = [time.padEnd(23), severity.padEnd(8), device.padEnd(this.#device), rule.padEnd(this.#rule)]
-    return [...cells, kind.padEnd(8), message].join('  ').trimEnd()
+    return [...cells, kind.padEnd(11), message].join('  ').trimEnd()
   }
 }
 

@@ -18,19 +18,30 @@ import { type Ran, runIn } from './support/context.ts'
 const tidegate = (...args: string[]): Promise<Ran> => runIn(COMMANDS, args)
 
 /** The same with something on standard input. */
-async function fed(input: string, ...args: string[]): Promise<Ran> {
+async function fed(input: string | Readable, ...args: string[]): Promise<Ran> {
+  return await fedUntil(null, input, ...args)
+}
+
+/** The same, and Ctrl-C as soon as it has written that. */
+async function fedUntil(written: string | null, input: string | Readable, ...args: string[]): Promise<Ran> {
+  const stop = new AbortController()
   let [stdout, stderr] = ['', '']
   const exitCode = await runCommandLine(
     COMMANDS,
     args,
     {
-      stdin: Readable.from([Buffer.from(input)]) as unknown as NodeJS.ReadStream,
-      stdout: { write: (text) => (stdout += text) },
+      stdin: (typeof input === 'string' ? Readable.from([Buffer.from(input)]) : input) as unknown as NodeJS.ReadStream,
+      stdout: {
+        write(text) {
+          stdout += text
+          if (written !== null && stdout.includes(written)) stop.abort()
+        },
+      },
       stderr: { write: (text) => (stderr += text) },
       isTTY: false,
       env: {},
       clock: systemClock,
-      signal: new AbortController().signal,
+      signal: stop.signal,
     },
     '1.2.3',
   )
@@ -197,6 +208,14 @@ describe('tidegate rules test', () => {
     const { exitCode, stderr } = await tidegate('rules', 'test', rules, '--readings', readings)
     expect([exitCode, stderr]).toEqual([0, expect.stringContaining('1 event: 1 raised')])
     expect(stderr).toContain('not a reading: expected lines of at most 1048576 characters')
+  })
+
+  it('ends at Ctrl-C with what it has found so far, also when nothing comes any more', async () => {
+    const rules = await file(HOT)
+    const input = new Readable({ read() {} })
+    input.push(`${line(90, 0)}\n`)
+    const { exitCode, stderr } = await fedUntil('raised', input, 'rules', 'test', rules, '--readings', '-')
+    expect([exitCode, stderr]).toEqual([130, expect.stringContaining('1 event: 1 raised')])
   })
 
   it('says how it is to be called', async () => {
@@ -399,7 +418,7 @@ describe('tidegate rules explain', () => {
       / {2}above +\{"limit":\{"raise":95,"clear":90\}\} +overrides\[1\] \{"device":"press-4","labels":\{"line":"3"\}\}\n/,
     )
     expect(stdout).toMatch(/ {2}severity +"high" +overrides\[0\] \{"device":"press-\*"\}\n/)
-    expect(stdout).toMatch(/ {2}for +5000 +defaults\n/)
+    expect(stdout).toMatch(/ {2}for +5000 ms +defaults\n/)
     expect(stdout).toMatch(/ {2}latch +false +usual value\n/)
     expect(stdout).toContain(
       '  lost: above {"raise":90,"clear":90} of overrides[0] {"device":"press-*"}, to overrides[1]\n',
