@@ -52,6 +52,7 @@ export function eventRoutes({ events: source, clock, log }: EventParts, ended: A
           const slice = await source.read(next, BATCH_BYTES)
           const gaps = [...slice.gaps]
           let offset = next
+          let told = next
           for (const line of slice.body.toString('utf8').split('\n').slice(0, slice.count)) {
             for (let gap = gaps[0]; gap && gap.from <= offset; gap = gaps[0]) {
               await lost(gap)
@@ -59,13 +60,17 @@ export function eventRoutes({ events: source, clock, log }: EventParts, ended: A
               gaps.shift()
             }
             // Awaited: whoever reads slowly is waited for, and costs one slice of memory.
-            if (wanted(JSON.parse(line) as ThresholdEvent))
+            if (wanted(JSON.parse(line) as ThresholdEvent)) {
               await stream.writeSSE({ id: idBefore(offset + 1), event: 'threshold', data: line })
+              told = offset + 1
+            }
             offset++
             if (signal.aborted) return
           }
           for (const gap of gaps) await lost(gap)
           next = slice.next
+          // Of what was not asked for only the place is told: it must not be gone when the reader comes back.
+          if (told < next && gaps.length === 0) await stream.write(`id: ${idBefore(next)}\n\n`)
         }
       },
       // The stream ends, and whoever reads it comes back for the rest.

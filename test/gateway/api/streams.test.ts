@@ -86,6 +86,18 @@ describe('GET /events', () => {
     ])
   })
 
+  it('moves the place of a reader also over what he did not ask for', async () => {
+    const live = await gatewayWithRules()
+    const stream = await open(live, '/events?device=nobody')
+    while (stream.lastId === null) await stream.more()
+    const first = stream.lastId
+    await live.publish('press-1', 'temperature', 60)
+    while (stream.lastId === first) await stream.more()
+    const again = await open(live, '/events', { 'last-event-id': stream.lastId ?? '' })
+    await live.publish('press-1', 'temperature', 20)
+    expect(said(await again.next())).toBe('press-1 warm cleared')
+  })
+
   it('says what is gone to a reader of another store', async () => {
     const live = await gatewayWithRules()
     const stream = await open(live, '/events', { 'last-event-id': '0123456789abcdef:41' })
