@@ -1,6 +1,7 @@
-import type { ThresholdEvent } from '../../../sync/contract/index.ts'
+import { type ThresholdEvent, TidegateError } from '../../../sync/contract/index.ts'
+import type { AlarmInfo } from '../../alarms/index.ts'
 import { apiClient } from '../api/index.ts'
-import { type Command, defineCommand, EXIT } from '../command.ts'
+import { type Command, type Context, defineCommand, EXIT } from '../command.ts'
 import { configOption } from '../config-file.ts'
 import { dataOption } from '../data-dir.ts'
 import { duration, flag, text } from '../option.ts'
@@ -11,7 +12,7 @@ const COMMON = {
   data: dataOption,
   by: text('NAME', 'Who does it [USER]'),
   comment: text('TEXT', 'Why.'),
-  json: flag('Print the event that tells of it as one JSON object.'),
+  json: flag('Print the event that tells of it as one JSON object; of several alarms one a line.'),
 }
 
 interface Act {
@@ -65,6 +66,9 @@ const ACTS: readonly Act[] = [
   },
 ]
 
+const OF_SEVERAL =
+  'With * in DEVICE or RULE it is done to every alarm that fits and to which it can be done. It is on disk when this ends.'
+
 const OPERANDS = { min: 2, max: 2 }
 const EXIT_CODES = {
   1: 'there is no such alarm, or that cannot be done in its state',
@@ -77,7 +81,7 @@ export const ALARM_ACTS: readonly Command[] = ACTS.map(({ word, action = word, s
     name: `alarms ${word}`,
     summary,
     usage: 'DEVICE RULE [--config FILE | --data DIR] [--by NAME] [--comment TEXT] [--json]',
-    description: `${description} It is on disk when this ends.`,
+    description: `${description} ${OF_SEVERAL}`,
     options: COMMON,
     operands: OPERANDS,
     examples: [
@@ -92,8 +96,7 @@ export const alarmsShelve = defineCommand({
   name: 'alarms shelve',
   summary: 'Silence an alarm for a while.',
   usage: 'DEVICE RULE [--for DURATION] [--config FILE | --data DIR] [--by NAME] [--comment TEXT] [--json]',
-  description:
-    'Its readings are followed, but nobody is told until the time is over or it is unshelved. It is on disk when this ends.',
+  description: `Its readings are followed, but nobody is told until the time is over or it is unshelved. ${OF_SEVERAL}`,
   options: { ...COMMON, for: duration('How long.', '1h') },
   operands: OPERANDS,
   examples: [
@@ -115,23 +118,45 @@ interface ActOptions {
   json: boolean
 }
 
+interface What {
+  action: string
+  for?: string
+}
+
 async function act(
-  context: Parameters<Command['run']>[0],
+  context: Context,
   options: ActOptions,
   [device = '', rule = '']: readonly string[],
-  what: { action: string; for?: string },
+  what: What,
 ): Promise<number> {
-  const { stdout, env } = context
-  const by = options.by ?? (env['USER'] || undefined)
   const client = await apiClient(options, context)
-  const { value } = await client.request<ThresholdEvent>({
-    method: 'POST',
-    path: '/alarms/act',
-    body: { device, rule, ...what, by, comment: options.comment },
-  })
-  stdout.write(options.json ? `${JSON.stringify(value)}\n` : `${told(value)}\n`)
-  return EXIT.ok
+  const note = { by: options.by ?? (context.env['USER'] || undefined), comment: options.comment }
+  const one = async (of: { device: string; rule: string }): Promise<void> => {
+    const body = { device: of.device, rule: of.rule, ...what, ...note }
+    const { value } = await client.request<ThresholdEvent>({ method: 'POST', path: '/alarms/act', body })
+    context.stdout.write(options.json ? `${JSON.stringify(value)}\n` : `${told(value)}\n`)
+  }
+  if (![device, rule].some((name) => name.includes('*'))) {
+    await one({ device, rule })
+    return EXIT.ok
+  }
+  const state = SILENCING.has(what.action) ? 'all' : undefined
+  const { value: found } = await client.request<AlarmInfo[]>({ path: '/alarms', query: { device, rule, state } })
+  let done = 0
+  for (const alarm of found)
+    try {
+      await one(alarm)
+      done++
+    } catch (error) {
+      // Of many, those are meant to which it can be done.
+      if (!(error instanceof TidegateError) || error.code !== 'ALARM_ACTION_REFUSED') throw error
+    }
+  if (done === 0 && !options.json) context.stdout.write('there is no alarm to which that can be done\n')
+  return done === 0 ? EXIT.failed : EXIT.ok
 }
+
+/** What is done to alarms that are normal, too. */
+const SILENCING: ReadonlySet<string> = new Set(['shelve', 'suppress', 'removeFromService'])
 
 function told({ device, rule, data }: ThresholdEvent): string {
   const { before, after } = data['state'] as { before: string; after: string }

@@ -95,6 +95,33 @@ describe('tidegate alarms', () => {
     expect(await act('return')).toBe('press-1 hot: was outOfService, is normal\n')
   })
 
+  it('does it to all that fit, where it can be done', async () => {
+    const live = await gatewayWithRules()
+    for (const device of ['press-1', 'press-2', 'pump-1']) await live.publish(device, 'temperature', 60)
+    const all = await alarms(live, 'acknowledge', 'press-*', '*')
+    expect(all).toEqual({
+      exitCode: 0,
+      stdout: 'press-1 warm: was unacknowledged, is acknowledged\npress-2 warm: was unacknowledged, is acknowledged\n',
+      stderr: '',
+    })
+    expect(await alarms(live, 'acknowledge', 'press-*', '*')).toEqual({
+      exitCode: 1,
+      stdout: 'there is no alarm to which that can be done\n',
+      stderr: '',
+    })
+    // A machine that is being repaired: also what is normal now.
+    const removed = await alarms(live, 'remove', 'pump-1', '*', '--json')
+    expect(
+      removed.stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => (JSON.parse(line) as { rule: string }).rule),
+    ).toEqual(['hot', 'warm'])
+    expect((await alarms(live, 'return', 'pump-*', '*')).stdout).toContain(
+      'pump-1 warm: was outOfService, is unacknowledged',
+    )
+  })
+
   it('says who did it, and why', async () => {
     const live = await gatewayWithRules()
     await live.publish('press-1', 'temperature', 90)
