@@ -8,9 +8,10 @@ import { type Clock, type Random, systemClock, systemRandom } from '../../sync/r
 import { CentralCluster, type CentralServer, freePorts, startCentral, startCluster } from '../central/index.ts'
 import { FaultProxy, type Release } from '../faults/index.ts'
 import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
-import { Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
+import { auditAlarms, Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
 import { GatewayProcess } from './gateway-process.ts'
 import { isFree } from './port.ts'
+import { SITE_THRESHOLDS, siteRules } from './rules.ts'
 import { type SiteSummary, summarise } from './summary.ts'
 
 export interface SiteOptions {
@@ -60,6 +61,9 @@ export interface SiteView {
 const SITE = 'demo'
 const GATEWAY = 'gw-1'
 const DRAIN_WITHIN: Millis = 60_000
+const RULES_FILE = 'rules.yaml'
+/** Nobody watches a site in a box for hours: what goes wrong in a plant within an hour goes wrong here in three minutes. */
+const HURRY = 20
 
 /**
  * A site in a box: a central JetStream, a network that can be cut, a gateway that can be killed, sensors, and a ledger of
@@ -116,6 +120,7 @@ export class Site {
       onStep('starting a gateway')
       const mqttPort = await portOr(options.mqttPort, random)
       const config = join(dir, 'tidegate.yaml')
+      await writeFile(join(dir, RULES_FILE), stringify(siteRules()))
       const servers = links.map(({ port }) => `nats://127.0.0.1:${port}`)
       await writeFile(config, stringify(gatewayConfig(options, mqttPort, servers)))
       const gateway = new GatewayProcess({ entry: options.entry, config, clock })
@@ -124,7 +129,7 @@ export class Site {
       onStep('starting sensors')
       const ledger = new Ledger({ startedAt: clock.now() })
       const fleet = Fleet.start({
-        devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor' }),
+        devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor', hurry: HURRY }),
         gateways: [`mqtt://127.0.0.1:${mqttPort}`],
         ledger,
         rate: options.rate,
@@ -183,8 +188,10 @@ export class Site {
       const verdict = await verify(this.ledger, central, { settle: 1000, ...(signal ? { signal } : {}) })
       const { status } = this.gateway
       if (!status) throw new Error('the gateway ended before it could be asked')
+      // Readings that were given up may have crossed a threshold: nobody can say.
+      const alarms = await auditAlarms(central, SITE_THRESHOLDS, verdict.total.evicted === 0, signal)
       const run = { cuts: this.#cuts, kills: this.#kills, seconds: Math.round(seconds * 10) / 10 }
-      return { summary: summarise(status, verdict, run), verdict }
+      return { summary: summarise(status, verdict, alarms, run), verdict }
     } finally {
       await connection.close()
     }
@@ -219,6 +226,7 @@ function gatewayConfig(
 ): Record<string, unknown> {
   const own: Record<string, Record<string, unknown>> = {
     mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    rules: { file: RULES_FILE },
     ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
     central: { servers, replicas: servers.length },
     // A laptop with little room left should still be able to look at it.
