@@ -65,7 +65,7 @@ export class AlarmGroup {
   get due(): Millis | null {
     const { heard, waiting } = this.#state
     let first: Millis | null = null
-    for (const alarm of this.alarms) first = earliest(first, alarm.due(heard))
+    for (const alarm of this.alarms) first = earliest(first, alarm.due(heard, this.#lateness))
     for (const { received } of waiting) first = earliest(first, received + this.#lateness)
     return first
   }
@@ -73,10 +73,10 @@ export class AlarmGroup {
   /** The gateway's clock has come to `now`. */
   pass(now: Millis): Told[] {
     const told: Told[] = []
-    const { heard, last } = this.#state
     this.#release((reading) => reading.received + this.#lateness <= now, told)
+    const { heard, last } = this.#state
     for (const alarm of this.alarms)
-      for (const transition of alarm.pass(now, heard, last)) told.push({ alarm, transition })
+      for (const transition of alarm.pass(now, heard, this.#lateness, last)) told.push({ alarm, transition })
     return told
   }
 

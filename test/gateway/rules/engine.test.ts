@@ -202,6 +202,42 @@ describe('the engine', () => {
     expect(engine.advance(60_000)).toHaveLength(1)
   })
 
+  const said = (value: number, time: number, received: number): Reading => ({
+    device: 'd',
+    metric: 'm',
+    value,
+    time,
+    received,
+  })
+  const words = (events: readonly ThresholdEvent[]): string[] =>
+    events.map(({ type, time }) => `${type.split('.').at(-1)} ${time}`)
+
+  it('compares a reading with the level that counts at its own time, though the clock has not come to it yet', () => {
+    const engine = new TestEngine(
+      made({ rules: [{ id: 'r', match: {}, above: { raise: 80, clear: 75 }, for: '30ms' }] }),
+    )
+    expect(words([...engine.hear(said(81, 0, 0)), ...engine.hear(said(78, 100, 1))])).toEqual(['raised 30'])
+  })
+
+  it('ends no delay while a reading that contradicts it may still come', () => {
+    const engine = new TestEngine(made({ lateness: '10ms', rules: [{ id: 'r', match: {}, above: 80, for: '5ms' }] }))
+    expect(words([...engine.hear(said(81, 0, 0)), ...engine.hear(said(70, 3, 3)), ...engine.advance(100)])).toEqual([])
+  })
+
+  it('does not take a single reading of a silent device for its return', () => {
+    const engine = new TestEngine(
+      made({ rules: [{ id: 'r', match: {}, missing: { after: '60ms' }, clearFor: '100ms' }] }),
+    )
+    const events = [...engine.hear(said(1, 0, 0)), ...engine.hear(said(1, 200, 200)), ...engine.advance(400)]
+    expect(words(events)).toEqual(['raised 60'])
+  })
+
+  it('names the newest reading as the one before something that time caused', () => {
+    const engine = new TestEngine(made({ lateness: '5ms', rules: [{ id: 'r', match: {}, missing: { after: '5ms' } }] }))
+    const [raised] = [...engine.hear(said(1, 0, 0)), ...engine.hear(said(2, 0, 0)), ...engine.advance(5)]
+    expect(raised?.data).toMatchObject({ reading: { value: 2 } })
+  })
+
   it('decides nothing of a rule that is not enabled', () => {
     const engine = new TestEngine(made({ rules: [{ id: 'off', enabled: false, match: {}, above: 0 }] }))
     expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 1 })).toEqual([])

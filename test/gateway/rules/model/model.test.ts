@@ -6,7 +6,6 @@ import { RuleSet } from '../../../../gateway/rules/rule-set.ts'
 import type { Millis, Reading, ThresholdEvent } from '../../../../sync/contract/index.ts'
 import { TestEngine } from '../support.ts'
 import { type Happens, KINDS, ruleOf, steps, type Written } from './arbitrary.ts'
-import { narrow, narrowed } from './narrow.ts'
 import { OneAlarm } from './one-alarm.ts'
 import { Reference, type Said } from './reference.ts'
 import { TooClose } from './shows.ts'
@@ -52,10 +51,8 @@ describe('one alarm', () => {
     (kind) => {
       const told = new Map<string, number>()
       fc.assert(
-        fc.property(ruleOf(kind, 'r').filter(narrowed), LATENESS, steps(['d'], true), (written, late, given) =>
+        fc.property(ruleOf(kind, 'r'), LATENESS, steps(['d'], true), (written, lateness, all) =>
           unlessTooClose(() => {
-            const acting = given.some((happens) => 'act' in happens)
-            const { lateness, all } = narrow([written], { lateness: late, all: given }, acting)
             const heard = all.map((happens) => heardBy(written, happens))
             const reference = new Reference(written.rule, lateness)
             const real = new OneAlarm(setOf(lateness, [written]))
@@ -134,16 +131,15 @@ function wordsOfEvents(events: readonly ThresholdEvent[]): string[] {
 describe('the engine', () => {
   const rules = fc
     .array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 4 })
-    .chain((kinds) => fc.tuple(...kinds.map((kind, i) => ruleOf(kind, `r${i}`).filter(narrowed))))
+    .chain((kinds) => fc.tuple(...kinds.map((kind, i) => ruleOf(kind, `r${i}`))))
 
   it(
     'decides every alarm of a rule set as if there were no other',
     () => {
       let told = 0
       fc.assert(
-        fc.property(rules, LATENESS, steps(['d1', 'd2'], false), (written, late, given) =>
+        fc.property(rules, LATENESS, steps(['d1', 'd2'], false), (written, lateness, all) =>
           unlessTooClose(() => {
-            const { lateness, all } = narrow(written, { lateness: late, all: given }, false)
             const references = new References(written, lateness)
             const engine = new TestEngine(setOf(lateness, written))
             for (const happens of [...all, { tick: END }]) {
