@@ -67,9 +67,6 @@ export interface ActionNote {
 
 const NONE: readonly Transition[] = []
 
-/** Event time of a reading: the device's, or the gateway's where the device gave none. */
-export const eventTime = (reading: Reading): Millis => reading.time ?? reading.received
-
 /** What one rule has found out about one series (or device). It is told of readings in the order of their event time. */
 export class Alarm {
   /** Its name within the device: the rule's id, with the metric behind it where one rule watches several. */
@@ -126,9 +123,10 @@ export class Alarm {
 
   /**
    * @param time its event time, or that of a reading of another metric which came before it
+   * @param heard when the gateway heard it
    * @param last the reading before this one
    */
-  evaluate(reading: Reading, time: Millis, last: Reading): readonly Transition[] {
+  evaluate(reading: Reading, time: Millis, heard: Millis, last: Reading): readonly Transition[] {
     const { condition } = this.rule
     if (condition.kind === 'missing') return NONE
     const sample = { value: reading.value, time }
@@ -137,7 +135,7 @@ export class Alarm {
     const shown = evaluate(condition, this.#memory, reading.metric, sample, active)
     if (shown === undefined) return NONE
     const { of } = this.rule
-    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, reading.received, reading, last)
+    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, heard, reading, last)
   }
 
   /** Of one that waits for silence: the series was heard of, by whatever reading. */

@@ -60,7 +60,7 @@ export class Engine {
     const events = this.advance(reading.received)
     this.#next = offset + 1
     for (const held of this.#slotOf(reading, events).groups) {
-      const told = held.group.apply(reading)
+      const told = held.group.apply(reading, this.#now)
       held.appliedTo = offset + 1
       this.#keeper.changed(held, offset, told.length > 0 || !held.stored)
       held.stored = true
@@ -161,7 +161,8 @@ export class Engine {
   /** What was stored, all of it, before anything else. */
   restore(stored: ReadonlyMap<string, StoredGroup>): void {
     for (const [name, { last }] of stored) if (!this.#held.has(name)) this.#slotOf(last, [], stored)
-    for (const [name, { appliedTo }] of stored) {
+    for (const [name, { appliedTo, heard }] of stored) {
+      this.#now = Math.max(this.#now, heard)
       const held = this.#held.get(name)
       if (!held) {
         this.#keeper.gone(name)

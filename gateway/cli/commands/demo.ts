@@ -36,7 +36,7 @@ export const demo = defineCommand({
     { command: 'tidegate demo --for 20s --json', effect: 'runs unattended and prints a summary' },
     { command: 'tidegate demo --for 1m --trouble --misbehave', effect: 'everything goes wrong, nothing is lost' },
   ],
-  exitCodes: { 1: 'something was lost, doubled or reordered' },
+  exitCodes: { 1: 'something was lost, doubled or reordered, or an alarm was missed or told twice' },
   async run(context, { options }) {
     const entry = process.argv[1]
     if (entry === undefined)
@@ -66,7 +66,8 @@ export const demo = defineCommand({
         const { summary, verdict } = await site.finish()
         if (options.json) context.stdout.write(`${JSON.stringify(summary)}\n`)
         else context.stdout.write(`${formatVerdict(verdict)}\n\n${conclude(summary)}\n`)
-        return summary.lost + summary.doubled + summary.reordered === 0 ? EXIT.ok : EXIT.failed
+        const { lost, doubled, reordered, events } = summary
+        return lost + doubled + reordered + events.missed + events.doubled === 0 ? EXIT.ok : EXIT.failed
       } finally {
         await site.stop()
       }
@@ -192,7 +193,7 @@ function wishFulfiller(
 }
 
 function conclude(summary: SiteSummary): string {
-  const { accepted, forwarded, cuts, kills, lost, doubled, reordered } = summary
+  const { accepted, forwarded, cuts, kills, lost, doubled, reordered, events } = summary
   const trouble = cuts + kills > 0 ? ` with the link cut ${cuts} times and the gateway killed ${kills} times` : ''
-  return `${number(accepted)} readings accepted, ${number(forwarded)} stored centrally${trouble}: ${lost} lost, ${doubled} doubled, ${reordered} reordered.`
+  return `${number(accepted)} readings accepted, ${number(forwarded)} stored centrally${trouble}: ${lost} lost, ${doubled} doubled, ${reordered} reordered.\n${events.raised} alarms raised, ${events.cleared} cleared: ${events.missed} missed, ${events.doubled} told twice.`
 }

@@ -85,9 +85,10 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
       '',
       '',
       '',
+      '',
     ]
   }
-  const { readings, deadletters } = gateway.outbox.lanes
+  const { readings, events, deadletters } = gateway.outbox.lanes
   const row = (name: string, value: string, meaning: string): string =>
     `  ${name.padEnd(14)}${value.padStart(12)}   ${paint('dim', meaning)}`
   const age = gateway.oldestPending === null ? '' : `, the oldest for ${seconds(gateway.oldestPending)}`
@@ -99,6 +100,11 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
       'buffered',
       readings.pending > 0 ? paint('yellow', buffered.padStart(12)) : buffered,
       `waiting for the link${age}`,
+    ),
+    row(
+      'alarm events',
+      number(events.accepted),
+      `decided with their readings, ${number(events.pending)} waiting for the link`,
     ),
     row('dead letters', number(deadletters.accepted), 'broken payloads, kept with the reason'),
     row('repeats', number(gateway.counters.repeats ?? 0), 'sent again by sensors, recognised, not stored twice'),

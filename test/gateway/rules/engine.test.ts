@@ -238,6 +238,44 @@ describe('the engine', () => {
     expect(raised?.data).toMatchObject({ reading: { value: 2 } })
   })
 
+  it('waits as long as ever while the clock, which was set back, has not caught up', () => {
+    const engine = new TestEngine(
+      made({
+        rules: [
+          { id: 'missing', match: {}, missing: { after: '10s' } },
+          { id: 'held', match: {}, above: 5, for: '10s' },
+        ],
+      }),
+    )
+    engine.advance(50_000)
+    expect(engine.hear({ device: 'd', metric: 'a', value: 9, received: 2000 })).toEqual([])
+    expect(engine.advance(59_999)).toEqual([])
+    expect(engine.advance(60_000).map(({ rule, time }) => [rule, time])).toEqual([
+      ['missing@a', 60_000],
+      ['held@a', 60_000],
+    ])
+    // What comes now is not late, although the clock says less than before.
+    expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 2001 }).map(({ type }) => type)).toEqual([
+      'tidegate.alarm.cleared',
+      'tidegate.alarm.cleared',
+    ])
+  })
+
+  it('gives no two events the same id, whatever devices and rules are called', () => {
+    const engine = new TestEngine(
+      made({
+        rules: [
+          { id: 'c', match: { device: 'a/b', metric: 'm' }, above: 0 },
+          { id: 'b/c', match: { device: 'a', metric: 'm' }, above: 0 },
+        ],
+      }),
+    )
+    const ids = ['a', 'a/b']
+      .flatMap((device) => engine.hear({ device, metric: 'm', value: 1, received: 7 }))
+      .map(({ id }) => id)
+    expect(ids).toEqual(['a/b%2Fc/7/1', 'a%2Fb/c/7/1'])
+  })
+
   it('decides nothing of a rule that is not enabled', () => {
     const engine = new TestEngine(made({ rules: [{ id: 'off', enabled: false, match: {}, above: 0 }] }))
     expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 1 })).toEqual([])
