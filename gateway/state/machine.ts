@@ -14,7 +14,7 @@ import {
   Engine,
   RuleSet,
   type RuleSetInput,
-  type StoredGroup,
+  type StoredEngine,
 } from '../rules/index.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
 import { Series, type SeriesSnapshot } from './series.ts'
@@ -66,7 +66,7 @@ export class StateMachine implements StateKeeper {
   constructor(settings: MachineSettings) {
     this.#settings = settings
     this.#rules = new RuleBook(settings.gateway)
-    this.#engine = new Engine(new RuleSet(), this.#slices, this.#rules.era)
+    this.#engine = this.#engineOf(new RuleSet())
   }
 
   /** Whether the reading is one that was taken in before. */
@@ -162,17 +162,17 @@ export class StateMachine implements StateKeeper {
     this.#queue.clear()
     this.#slices.clear()
     this.#rules.clear()
-    const groups = new Map<string, StoredGroup>()
+    const groups = new Map<string, StoredPart>()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
       if (name === this.#rules.name) this.#rules.restore(snapshot)
-      else if (isGroup(name)) groups.set(name, snapshot as StoredGroup)
+      else if (isGroup(name)) groups.set(name, snapshot as StoredPart)
       else {
         const { last } = snapshot as SeriesSnapshot
         this.#insert(new Entry(last.device, last.metric, Series.restore(snapshot as SeriesSnapshot)))
       }
     }
-    this.#engine = new Engine(this.#rules.compile(), this.#slices, this.#rules.era)
+    this.#engine = this.#engineOf(this.#rules.compile())
     this.#engine.restore(groups)
     for await (const [offset, line] of stored.records()) {
       const reading = readable(line)
@@ -186,6 +186,10 @@ export class StateMachine implements StateKeeper {
   /** What was rebuilt goes on at `now`. */
   resume(now: Millis): void {
     this.#engine.resume(now, this.lastReadings())
+  }
+
+  #engineOf(rules: RuleSet): Engine {
+    return new Engine(rules, this.#slices, this.#rules.era, this.#rules.device)
   }
 
   /** @returns the series that had to be forgotten for it */
@@ -238,7 +242,9 @@ export class StateMachine implements StateKeeper {
   }
 }
 
-/** Names of series have two parts, those of groups of alarms three. */
+type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
+
+/** Names of series have two parts, those of what the engine keeps three. */
 const isGroup = (name: string): boolean => (JSON.parse(name) as unknown[]).length === 3
 
 /** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */

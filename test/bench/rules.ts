@@ -28,7 +28,7 @@ const KEEPS_NOTHING = { changed: () => undefined, gone: () => undefined }
 
 /** Readings a second that the engine alone decides, on one core. */
 function applyRate(rules: unknown, series: number, count: number): number {
-  const engine = new Engine(new RuleSet(checkRules(rules)), KEEPS_NOTHING, { from: 0 })
+  const engine = new Engine(new RuleSet(checkRules(rules)), KEEPS_NOTHING, { from: 0 }, '@gw')
   engine.resume(0, [])
   const readings = Array.from({ length: series }, (_, i): Reading => {
     return { device: `device-${i % 1000}`, metric: `m${Math.floor(i / 1000)}`, value: 20 + (i % 50) / 10, received: 0 }
