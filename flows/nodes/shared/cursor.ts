@@ -1,0 +1,81 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Millis } from '../../../sync/contract/index.ts'
+import type { Clock } from '../../../sync/runtime/index.ts'
+
+/** Between two writes: a burst of events is a few writes, and a crash repeats a few events. */
+const EVERY: Millis = 100
+
+/** Where reading begins when the file cannot be read: better everything once more than something never. */
+const BEGINNING = 'start'
+
+/**
+ * How far the flows have got in the stream of events, kept in a file: whole or not at all, never ahead of what was handed on.
+ */
+export class Cursor {
+  readonly #file: string
+  readonly #clock: Clock
+  #position: string | null = null
+  #written: string | null = null
+  #loaded = false
+  #timer: (() => void) | null = null
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(file: string, clock: Clock) {
+    this.#file = file
+    this.#clock = clock
+  }
+
+  /** Null when nothing has ever been read here. */
+  async position(): Promise<string | null> {
+    if (!this.#loaded) {
+      this.#position ??= await this.#load()
+      this.#written = this.#position
+      this.#loaded = true
+    }
+    return this.#position
+  }
+
+  /** Everything up to here has been handed on. It is on disk a little later. */
+  advance(position: string): void {
+    this.#position = position
+    this.#timer ??= this.#clock.after(EVERY, () => {
+      this.#timer = null
+      void this.flush()
+    })
+  }
+
+  /** Resolves when the position is on disk. A disk that does not take it is no reason to stop: the next write may succeed. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write()).catch(() => undefined)
+    return this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const position = this.#position
+    if (position === null || position === this.#written) return
+    await mkdir(dirname(this.#file), { recursive: true })
+    const file = await open(`${this.#file}.new`, 'w')
+    try {
+      await file.writeFile(`${JSON.stringify({ after: position })}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(`${this.#file}.new`, this.#file)
+    this.#written = position
+  }
+
+  async #load(): Promise<string | null> {
+    const text = await readFile(this.#file, 'utf8').catch((error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? null : '',
+    )
+    if (text === null) return null
+    try {
+      const { after } = JSON.parse(text) as { after?: unknown }
+      return typeof after === 'string' ? after : BEGINNING
+    } catch {
+      return BEGINNING
+    }
+  }
+}
