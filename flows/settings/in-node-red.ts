@@ -46,3 +46,20 @@ export function supervisor(): (token: string) => Promise<{ username: string; per
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+interface AdminRequest {
+  method: string
+  path: string
+}
+
+interface AdminResponse {
+  status(code: number): { json(body: unknown): void }
+}
+
+/** Refuses to install, update, remove or switch modules, before Node-RED as much as asks the network about one. */
+export function noInstalls({ method, path }: AdminRequest, response: AdminResponse, next: () => void): void {
+  const changes = method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+  if (changes && /^\/nodes(?:\/|$)/i.test(path)) {
+    response.status(403).json({ code: 'install_not_allowed', message: 'this Node-RED takes no modules from outside' })
+  } else next()
+}

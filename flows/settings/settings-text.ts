@@ -24,6 +24,8 @@ const FUNCTION_TIMEOUT = 3
 /** Seconds between two writes of what flows keep in their context. */
 const CONTEXT_FLUSH = 5
 
+const NO_MODULE = { allowList: [], denyList: ['*'] }
+
 /**
  * Node-RED's settings as the text of a file, locked down: nobody without the password, nothing from outside this machine, no
  * module from the network, nothing told to anybody.
@@ -38,10 +40,11 @@ export function settingsText({ userDir, nodesDir, helpers, port, host, secrets }
     nodesDir,
     nodesExcludes: EXCLUDED,
     credentialSecret: secrets.credentialSecret,
+    // `allowInstall: false` only takes the button away from the editor; the lists, and `noInstalls` below, are what holds.
     externalModules: {
       autoInstall: false,
-      palette: { allowInstall: false, allowUpdate: false, allowUpload: false },
-      modules: { allowInstall: false },
+      palette: { allowInstall: false, allowUpdate: false, allowUpload: false, upload: false, ...NO_MODULE },
+      modules: { allowInstall: false, ...NO_MODULE },
     },
     functionExternalModules: false,
     globalFunctionTimeout: FUNCTION_TIMEOUT,
@@ -54,14 +57,14 @@ export function settingsText({ userDir, nodesDir, helpers, port, host, secrets }
       page: { title: 'Tidegate flows' },
       header: { title: 'Tidegate' },
       tours: false,
-      palette: { editable: false, catalogues: [], categories: ['tidegate', 'common', 'function', 'network'] },
+      palette: { catalogues: [], categories: ['tidegate', 'common', 'function', 'network'] },
       projects: { enabled: false },
       multiplayer: { enabled: false },
       codeEditor: { lib: 'monaco' },
     },
   }
   return `// Made by Tidegate at every start: changes here are lost. docs/node-red.md says what can be set, and where.
-const { logHandler, supervisor } = require(${JSON.stringify(helpers)})
+const { logHandler, noInstalls, supervisor } = require(${JSON.stringify(helpers)})
 
 module.exports = {
   ...${JSON.stringify(settings, null, 2)},
@@ -70,6 +73,7 @@ module.exports = {
     users: [{ username: 'admin', password: ${JSON.stringify(secrets.passwordHash)}, permissions: '*' }],
     tokens: supervisor(),
   },
+  httpAdminMiddleware: noInstalls,
   logging: { tidegate: { level: 'info', metrics: false, audit: false, handler: logHandler } },
 }
 `

@@ -27,7 +27,8 @@ export default function register(red: Red): void {
         link: (up) => this.status(up ? { fill: 'green', shape: 'ring', text: 'listening' } : AWAY),
       })
       this.on('close', (removed, done) => {
-        events.leave(this.id, removed).then(done, done)
+        events.leave(this.id, removed)
+        done()
       })
     })
   })

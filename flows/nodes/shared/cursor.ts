@@ -3,8 +3,11 @@ import { dirname } from 'node:path'
 import type { Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
 
-/** Between two writes: a burst of events is a few writes, and a crash repeats a few events. */
-const EVERY: Millis = 100
+/**
+ * How long ago an event must have been handed on before its position counts as done: Node-RED delivers messages between nodes later, and
+ * drops those that are on their way when a deploy or its end comes. Also bounds how often the file is written.
+ */
+const SETTLED_AFTER: Millis = 500
 
 /** Where reading begins when the file cannot be read: better everything once more than something never. */
 const BEGINNING = 'start'
@@ -16,7 +19,6 @@ export class Cursor {
   readonly #file: string
   readonly #clock: Clock
   #position: string | null = null
-  #written: string | null = null
   #loaded = false
   #timer: (() => void) | null = null
   #writing: Promise<void> = Promise.resolve()
@@ -30,30 +32,23 @@ export class Cursor {
   async position(): Promise<string | null> {
     if (!this.#loaded) {
       this.#position ??= await this.#load()
-      this.#written = this.#position
       this.#loaded = true
     }
     return this.#position
   }
 
-  /** Everything up to here has been handed on. It is on disk a little later. */
+  /** Everything up to here has been handed on. It is on disk when it has settled. */
   advance(position: string): void {
     this.#position = position
-    this.#timer ??= this.#clock.after(EVERY, () => {
+    this.#timer ??= this.#clock.after(SETTLED_AFTER, () => {
       this.#timer = null
-      void this.flush()
+      // A disk that does not take it is no reason to stop: the next write may succeed.
+      this.#writing = this.#writing.then(() => this.#write(position)).catch(() => undefined)
+      if (this.#position !== null && this.#position !== position) this.advance(this.#position)
     })
   }
 
-  /** Resolves when the position is on disk. A disk that does not take it is no reason to stop: the next write may succeed. */
-  flush(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write()).catch(() => undefined)
-    return this.#writing
-  }
-
-  async #write(): Promise<void> {
-    const position = this.#position
-    if (position === null || position === this.#written) return
+  async #write(position: string): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true })
     const file = await open(`${this.#file}.new`, 'w')
     try {
@@ -63,7 +58,6 @@ export class Cursor {
       await file.close()
     }
     await rename(`${this.#file}.new`, this.#file)
-    this.#written = position
   }
 
   async #load(): Promise<string | null> {

@@ -29,16 +29,21 @@ const BACK_WITHIN: Millis = 10_000
 /** So many events are handed on in one turn of the event loop: the flows behind must get their turns too. */
 const BATCH = 20
 
+/** An event handed on so shortly before a deploy may have been dropped on its way to the next node: it is handed on once more. */
+const UNSETTLED: Millis = 500
+
 interface Seat {
   /** Null while the node is away for a deploy. */
   listener: EventListener | null
+  /** Events that it was handed just before it went away. */
+  unsettled: readonly ThresholdEvent[]
   cancel: () => void
 }
 
 /**
  * One stream of events for all nodes of a gateway, with one durable position. A node has a seat as long as it is in the flows; while one
  * is away for a deploy nothing is handed on, so that it misses nothing. The position moves when everybody has had the event: after a
- * crash some may see an event again, none misses one.
+ * deploy or a crash some may see an event again, none misses one.
  *
  *     idle --first join--> open <--> broken (backoff)
  *       ^                    |
@@ -52,6 +57,8 @@ export class EventHub {
   readonly #opened: () => void
   readonly #passed: (event: ThresholdEvent) => void
   readonly #seats = new Map<string, Seat>()
+  /** What was handed on last, for nodes that a deploy replaces. */
+  #recent: { event: ThresholdEvent; at: Millis }[] = []
   /** Null exactly while `idle`. */
   #open: AbortController | null = null
   #up = false
@@ -68,27 +75,28 @@ export class EventHub {
   }
 
   join(id: string, listener: EventListener): void {
-    this.#seats.get(id)?.cancel()
-    this.#seats.set(id, { listener, cancel: () => {} })
-    this.#changed()
+    const seat = this.#seats.get(id)
+    seat?.cancel()
+    this.#seats.set(id, { listener, unsettled: [], cancel: () => {} })
     listener.link(this.#up, this.#why)
+    if (seat?.listener === null) for (const event of seat.unsettled) listener.event(event)
+    this.#changed()
     if (this.#open !== null) return
     this.#open = new AbortController()
     void this.#run(this.#open.signal)
   }
 
-  /**
-   * @param forGood the node has been taken out of the flows, and need not be waited for
-   * @returns resolves when the position is on disk
-   */
-  async leave(id: string, forGood: boolean): Promise<void> {
+  /** @param forGood the node has been taken out of the flows, and need not be waited for */
+  leave(id: string, forGood: boolean): void {
     const seat = this.#seats.get(id)
-    if (forGood) this.#remove(id)
-    else if (seat !== undefined) {
-      seat.listener = null
-      seat.cancel = this.#clock.after(BACK_WITHIN, () => this.#remove(id))
+    if (forGood || seat === undefined) {
+      this.#remove(id)
+      return
     }
-    await this.#cursor.flush()
+    this.#forget()
+    seat.listener = null
+    seat.unsettled = this.#recent.map(({ event }) => event)
+    seat.cancel = this.#clock.after(BACK_WITHIN, () => this.#remove(id))
   }
 
   #remove(id: string): void {
@@ -141,6 +149,14 @@ export class EventHub {
     if (parsed === null) return
     this.#passed(parsed)
     this.#tell((listener) => listener.event(parsed))
+    this.#forget()
+    this.#recent.push({ event: parsed, at: this.#clock.monotonic() })
+  }
+
+  #forget(): void {
+    const since = this.#clock.monotonic() - UNSETTLED
+    const first = this.#recent.findIndex(({ at }) => at >= since)
+    this.#recent = first < 0 ? [] : this.#recent.slice(first)
   }
 
   #link(up: boolean, why: string): void {

@@ -8,9 +8,7 @@ export type RuleChange = Readonly<Record<string, unknown>>
 
 /** The rule with a change applied. A condition of another kind takes the place of the one there is. */
 export function changedRule(rule: RuleDraft, change: RuleChange): RuleDraft {
-  const replaces = KINDS.some((kind) => change[kind] !== undefined && change[kind] !== null)
-  const kept = Object.entries(rule).filter(([key]) => !replaces || !isKind(key))
-  const merged = { ...Object.fromEntries(kept), ...change, id: rule.id }
+  const merged = { ...merge(rule, change), id: rule.id }
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)) as RuleDraft
 }
 
@@ -30,9 +28,16 @@ export function changeOf(message: Message, rule: RuleDraft, now: RuleChange | nu
     throw new UsageError('MESSAGE_INVALID', 'expected msg.limits, msg.rule or msg.reset, got none of them')
   }
   let change: RuleChange = { ...now }
-  if (keys !== undefined) change = { ...change, ...checkedKeys(keys, rule.id) }
-  if (limits !== undefined) change = { ...change, ...newLimits(limits, changedRule(rule, change)) }
+  if (keys !== undefined) change = merge(change, checkedKeys(keys, rule.id))
+  if (limits !== undefined) change = merge(change, newLimits(limits, changedRule(rule, change)))
   return change
+}
+
+/** The later word counts; a rule has one condition, so a new one takes the place of any other. */
+function merge(before: RuleChange, later: RuleChange): RuleChange {
+  const replaces = KINDS.some((kind) => later[kind] !== undefined && later[kind] !== null)
+  const kept = Object.entries(before).filter(([key]) => !replaces || !isKind(key))
+  return { ...Object.fromEntries(kept), ...later }
 }
 
 function checkedKeys(keys: unknown, id: string): RuleChange {

@@ -91,7 +91,8 @@ class Threshold {
     node.on('close', (removed, done) => {
       stopWatching()
       rules.remove(node.id)
-      events.leave(node.id, removed).then(done, done)
+      events.leave(node.id, removed)
+      done()
     })
   }
 
