@@ -24,8 +24,6 @@ const FUNCTION_TIMEOUT = 3
 /** Seconds between two writes of what flows keep in their context. */
 const CONTEXT_FLUSH = 5
 
-const NO_MODULE = { allowList: [], denyList: ['*'] }
-
 /**
  * Node-RED's settings as the text of a file, locked down: nobody without the password, nothing from outside this machine, no
  * module from the network, nothing told to anybody.
@@ -40,11 +38,12 @@ export function settingsText({ userDir, nodesDir, helpers, port, host, secrets }
     nodesDir,
     nodesExcludes: EXCLUDED,
     credentialSecret: secrets.credentialSecret,
-    // `allowInstall: false` only takes the button away from the editor; the lists, and `noInstalls` below, are what holds.
+    // `allowInstall: false` only takes the button away from the editor: `noInstalls` below is what holds. A list of denied modules
+    // would also keep out what the machine's owner installs by hand in the user folder.
     externalModules: {
       autoInstall: false,
-      palette: { allowInstall: false, allowUpdate: false, allowUpload: false, upload: false, ...NO_MODULE },
-      modules: { allowInstall: false, ...NO_MODULE },
+      palette: { allowInstall: false, allowUpdate: false, allowUpload: false, upload: false },
+      modules: { allowInstall: false, allowList: [], denyList: ['*'] },
     },
     functionExternalModules: false,
     globalFunctionTimeout: FUNCTION_TIMEOUT,

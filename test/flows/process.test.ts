@@ -8,6 +8,7 @@ import { soon, startTestFlows, type TestFlows } from './support/test-flows.ts'
 let t: TestFlows
 
 beforeAll(async () => {
+  process.env['SECRET_OF_THE_GATEWAY'] = 'hunter2'
   t = await startTestFlows({ example: 'temperature-ladder.json' })
 })
 afterAll(() => t.stop())
