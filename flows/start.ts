@@ -71,7 +71,7 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   })
   if (newPassword !== null) options.onPassword({ user: 'admin', password: newPassword })
   const token = random.hex(32)
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const url = `http://${reachable(host)}:${port}`
   const flags = [`--max-old-space-size=${Math.ceil((options.heap ?? HEAP) / 2 ** 20)}`]
   // Our nodes are ES modules that Node-RED requires; older Node.js would say with each start that this is new.
   flags.push('--disable-warning=ExperimentalWarning')
@@ -115,6 +115,13 @@ async function findNodes(): Promise<string> {
     if (built) return folder
   }
   throw new OperatorError('FLOWS_NOT_BUILT', `expected the compiled nodes near ${here}, found none. Run: npm run build`)
+}
+
+/** How this machine reaches an interface: all of them, by its own. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 const inherited = (env: NodeJS.ProcessEnv): Record<string, string> =>

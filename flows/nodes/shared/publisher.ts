@@ -24,6 +24,13 @@ interface Ways {
   topics: readonly string[]
 }
 
+interface Link {
+  client: MqttClient
+  ways: Ways
+  /** Rejects when the connection is gone. */
+  closed: Promise<never>
+}
+
 /**
  * Publishes readings to the gateway as a device does: over MQTT at QoS 1, so that "done" means "on disk". One connection for all
  * nodes of a gateway, made when the first reading is published.
@@ -33,7 +40,9 @@ export class Publisher {
   readonly #login: Login | null
   #users = 0
   #underWay = 0
-  #link: Promise<{ client: MqttClient; ways: Ways }> | null = null
+  #link: Promise<Link> | null = null
+  /** The newest one: when an older one closes, that is no news. */
+  #client: MqttClient | null = null
 
   constructor(api: GatewayApi, login: Login | null) {
     this.#api = api
@@ -67,24 +76,24 @@ export class Publisher {
     }
     this.#underWay++
     try {
-      const { client, ways } = await this.#connect()
+      const link = await this.#connect()
+      const { ways } = link
       const topic = topicFor(ways.topics, ways.site === undefined ? names : { site: ways.site, ...names })
-      await this.#confirmed(client, topic, JSON.stringify(body))
+      await this.#confirmed(link, topic, JSON.stringify(body))
       return topic
     } finally {
       this.#underWay--
     }
   }
 
-  async #confirmed(client: MqttClient, topic: string, payload: string): Promise<void> {
+  async #confirmed({ client, closed }: Link, topic: string, payload: string): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${CONFIRMED_WITHIN / 1000} s`)), CONFIRMED_WITHIN)
     })
     try {
-      await Promise.race([client.publishAsync(topic, payload, { qos: 1 }), late])
+      await Promise.race([client.publishAsync(topic, payload, { qos: 1 }), late, closed])
     } catch (cause) {
-      // It may be another gateway, at another port, by now.
       await this.#drop()
       throw new RetryableError('PUBLISH_UNCONFIRMED', `the gateway did not acknowledge ${topic}`, { cause })
     } finally {
@@ -92,7 +101,7 @@ export class Publisher {
     }
   }
 
-  #connect(): Promise<{ client: MqttClient; ways: Ways }> {
+  #connect(): Promise<Link> {
     this.#link ??= this.#dial().catch((error: unknown) => {
       this.#link = null
       throw error
@@ -100,7 +109,7 @@ export class Publisher {
     return this.#link
   }
 
-  async #dial(): Promise<{ client: MqttClient; ways: Ways }> {
+  async #dial(): Promise<Link> {
     const ways = await this.#api.get<Ways>('/status')
     const url = ways.listeners.find((listener) => USABLE.test(listener))
     if (url === undefined) {
@@ -110,18 +119,23 @@ export class Publisher {
       )
     }
     const { default: mqtt } = await import('mqtt')
-    const client = await mqtt
-      .connectAsync(url.replace('://0.0.0.0', '://127.0.0.1').replace('://[::]', '://[::1]'), {
-        ...this.#login,
-        reconnectPeriod: 1000,
-        connectTimeout: 5000,
-      })
-      .catch((cause: unknown) => {
-        throw new RetryableError('PUBLISH_UNCONFIRMED', `no MQTT connection to ${url}`, { cause })
-      })
+    // A gateway that comes back may have other ports: each connection begins with the question where it is.
+    const options = { ...this.#login, reconnectPeriod: 0, connectTimeout: 5000 }
+    const client = await mqtt.connectAsync(reachable(url), options).catch((cause: unknown) => {
+      throw new RetryableError('PUBLISH_UNCONFIRMED', `no MQTT connection to ${url}`, { cause })
+    })
     // Without a listener an error event would end the process; what it means is seen by the publish that is not acknowledged.
     client.on('error', () => {})
-    return { client, ways }
+    const closed = new Promise<never>((_, reject) => {
+      client.once('close', () => {
+        reject(new Error('the connection closed'))
+        if (this.#client === client) void this.#drop()
+      })
+    })
+    // Nobody may be waiting for it.
+    closed.catch(() => undefined)
+    this.#client = client
+    return { client, ways, closed }
   }
 
   async #drop(): Promise<void> {
@@ -131,3 +145,6 @@ export class Publisher {
     await connected?.client.endAsync(true).catch(() => undefined)
   }
 }
+
+/** A listener on all interfaces is reached on this machine's own. */
+const reachable = (url: string): string => url.replace('://0.0.0.0', '://127.0.0.1').replace('://[::]', '://[::1]')

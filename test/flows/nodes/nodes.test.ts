@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { catcher, input, logger, node, tab, threshold } from './support/nodes.ts'
-import { soon, startTestFlows, type TestFlows } from './support/test-flows.ts'
+import { catcher, input, logger, node, tab, threshold } from '../support/nodes.ts'
+import { soon, startTestFlows, type TestFlows } from '../support/test-flows.ts'
 
 let t: TestFlows
 

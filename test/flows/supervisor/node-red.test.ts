@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { input, logger, node, tab, threshold } from './support/nodes.ts'
-import { soon, startTestFlows, type TestFlows } from './support/test-flows.ts'
+import { input, logger, node, tab, threshold } from '../support/nodes.ts'
+import { soon, startTestFlows, type TestFlows } from '../support/test-flows.ts'
 
 let t: TestFlows
 
