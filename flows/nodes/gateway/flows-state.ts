@@ -18,7 +18,8 @@ export function serveFlowsState(red: Red): void {
   })
   red.events.on('runtime-event', (detail) => {
     const { id, payload } = detail as RuntimeState
-    if (id !== 'runtime-state' || payload?.state !== 'stop') return
+    // Without an error it tells of a deploy under way.
+    if (id !== 'runtime-state' || payload?.error === undefined) return
     flows = 'stopped'
     reason = reasonOf(payload)
   })
@@ -30,6 +31,7 @@ export function serveFlowsState(red: Red): void {
 function reasonOf({ error, types, modules }: NonNullable<RuntimeState['payload']>): string {
   if (error === 'missing-types') return `the flows use nodes that are not installed: ${listed(types)}`
   if (error === 'missing-modules') return `the flows use modules that are not installed: ${listed(modules)}`
+  if (error === 'safe-mode') return 'Node-RED was started to mend them: they start with the next deploy'
   return error ?? 'somebody stopped them'
 }
 

@@ -17,6 +17,7 @@ export interface RuleHolder extends RuleEntry {
 }
 
 interface Waiter {
+  id: string
   resolve: () => void
   reject: (error: Error) => void
 }
@@ -75,14 +76,14 @@ export class RuleBook {
   }
 
   /**
-   * A rule has changed while the flows run.
+   * The rule of a node has changed while the flows run.
    *
    * @returns resolves when the gateway has it
    * @throws RuleProblem when it will not have it; then the holder should go back to what it had and call `deploy`
    */
-  changed(): Promise<void> {
+  changed(id: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject })
+      this.#waiters.push({ id, resolve, reject })
       this.deploy()
     })
   }
@@ -115,13 +116,21 @@ export class RuleBook {
         return false
       }
       for (const holder of holders) holder.stands(standingOf(holder, problem))
-      for (const waiter of waiters) waiter.reject(problem)
+      this.#refused(waiters, problem)
       return true
     }
     this.#backoff.reset()
     for (const holder of holders) holder.stands({ state: 'deployed' })
     for (const waiter of waiters) waiter.resolve()
     return true
+  }
+
+  /** Those whose change is to blame take it back, and the others' changes are deployed without it. When none of them is, all have to. */
+  #refused(waiters: readonly Waiter[], problem: RuleProblem): void {
+    const blamed = new Set([...this.#holders].flatMap(([id, holder]) => (problem.of.has(holder) ? [id] : [])))
+    const guilty = waiters.filter(({ id }) => blamed.has(id))
+    if (guilty.length > 0) this.#waiters.unshift(...waiters.filter(({ id }) => !blamed.has(id)))
+    for (const waiter of guilty.length > 0 ? guilty : waiters) waiter.reject(problem)
   }
 }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { RetryableError } from '../../../sync/contract/index.ts'
 import type { Dot, FlowNode, Message, Red } from '../red.ts'
 import {
   belongsTo,
@@ -17,6 +18,9 @@ import { ruleIdOf, ruleOf, type ThresholdForm } from './form.ts'
 interface ThresholdConfig extends ThresholdForm {
   gateway?: string
 }
+
+/** Changes by message that may wait for a gateway that is away. */
+const MESSAGES_AT_MOST = 100
 
 /** Where a change by message is kept: beyond deploys and restarts, until the form is filled in anew. */
 const CHANGE_KEY = 'tidegate-rule'
@@ -48,6 +52,8 @@ class Threshold {
   #change: RuleChange | null
   #standing: Standing = { state: 'waiting', text: 'to be deployed' }
   #link = false
+  #turns = 0
+  #last: Promise<unknown> = Promise.resolve()
   #dot: Dot = {}
   readonly #raised: () => number
 
@@ -78,12 +84,9 @@ class Threshold {
         this.#show()
       },
     })
+    const deploy = { changed: () => rules.changed(node.id), again: () => rules.deploy() }
     node.on('input', (message, _send, done) => {
-      this.#input(
-        message,
-        () => rules.changed(),
-        () => rules.deploy(),
-      ).then(
+      this.#inTurn(() => this.#input(message, deploy)).then(
         () => done(),
         (error) => done(error),
       )
@@ -96,15 +99,28 @@ class Threshold {
     })
   }
 
+  /** One message after the other: the next builds on what has become of the one before. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    if (this.#turns >= MESSAGES_AT_MOST) {
+      return Promise.reject(
+        new RetryableError('RULE_BUSY', `${MESSAGES_AT_MOST} changes wait for the gateway: send them more slowly`),
+      )
+    }
+    this.#turns++
+    const turn = this.#last.then(work).finally(() => this.#turns--)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
   /** Takes a change that came by message, and goes back to what was when the gateway does not take it. */
-  async #input(message: Message, deployed: () => Promise<void>, redeploy: () => void): Promise<void> {
+  async #input(message: Message, deploy: { changed(): Promise<void>; again(): void }): Promise<void> {
     const before = this.#change
     this.#change = changeOf(message, ruleOf(this.#form), before)
     try {
-      await deployed()
+      await deploy.changed()
     } catch (error) {
       this.#change = before
-      redeploy()
+      deploy.again()
       throw error
     }
     this.#keep()

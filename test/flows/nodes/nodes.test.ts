@@ -102,6 +102,42 @@ describe('a threshold node that is sent a message', () => {
   })
 })
 
+describe('several changes at once', () => {
+  test('one that is refused takes no other with it', async () => {
+    await t.deploy([
+      tab(),
+      threshold('left'),
+      threshold('right'),
+      ...input('two', ['left', 'right']),
+      catcher('two-c'),
+      logger('two-c'),
+    ])
+    await soon(() => t.gateway.puts.at(-1)?.rules.length).toBe(2)
+    t.gateway.refuse = (rules) => {
+      const wrong = rules.findIndex(({ id, above }) => id === 'left' && above === 50)
+      return wrong < 0 ? null : [{ path: `rules[${wrong}].above`, message: 'too low' }]
+    }
+    await tell('two', { limits: 50 })
+    await t.logged(/two-c .*too low/)
+    await soon(() => t.gateway.puts.at(-1)?.rules.map(({ id, above }) => [id, above])).toEqual([
+      ['left', 80],
+      ['right', 50],
+    ])
+    t.gateway.refuse = () => null
+  })
+
+  test('those sent while the gateway is away are taken in order when it is back', async () => {
+    await t.deploy([tab(), threshold('later'), ...input('many', ['later'])])
+    await soon(() => t.gateway.puts.at(-1)?.rules).toMatchObject([{ id: 'later', above: 80 }])
+    await t.gateway.stop()
+    await tell('many', { limits: 1 })
+    await tell('many', { rule: { severity: 'low' } })
+    await tell('many', { limits: 2 })
+    await t.gateway.start()
+    await soon(() => t.gateway.puts.at(-1)?.rules).toEqual([{ id: 'later', match: {}, above: 2, severity: 'low' }])
+  })
+})
+
 describe('a rule that is wrong', () => {
   test('is said at its node, and none is deployed', async () => {
     const before = t.gateway.puts.length

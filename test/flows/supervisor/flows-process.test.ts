@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { FlowsProcess, type FlowsStatus, type SupervisorSettings } from '../../../flows/supervisor/index.ts'
 import { freePorts } from '../../../simulators/central/index.ts'
@@ -101,3 +103,34 @@ test('one that does not end when asked is killed', async () => {
   expect(flows.status()).toMatchObject({ process: 'stopped', pid: null })
   expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH')
 })
+
+test('it does not outlive the process that started it, however that ends', async () => {
+  const [port = 0] = await freePorts(1, systemRandom)
+  const compiled = new URL('../../../dist/flows/supervisor/index.js', import.meta.url).href
+  const runtime = new URL('../../../dist/sync/runtime/index.js', import.meta.url).href
+  const script = `
+    import { FlowsProcess } from ${JSON.stringify(compiled)}
+    import { systemClock as clock, systemRandom as random } from ${JSON.stringify(runtime)}
+    const target = { url: 'http://127.0.0.1:${port}', token: '' }
+    const command = { program: process.execPath, args: ['-e', ${JSON.stringify(ANSWERS)}, '${port}'], cwd: '.', env: {} }
+    const flows = new FlowsProcess({ command, target, clock, random, log() {} })
+    flows.start()
+    setInterval(() => flows.status().process === 'up' && console.log(flows.status().pid), 10)`
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [said] = (await once(parent.stdout, 'data')) as [Buffer]
+  const pid = Number.parseInt(said.toString(), 10)
+  expect(() => process.kill(pid, 0)).not.toThrow()
+  parent.kill('SIGKILL')
+  await expect.poll(() => alive(pid), { timeout: 8000 }).toBe(false)
+})
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

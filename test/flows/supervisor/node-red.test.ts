@@ -183,3 +183,16 @@ describe('whatever happens to Node-RED', () => {
     expect(t.gateway.puts.length).toBe(puts)
   })
 })
+
+test('a flow that brings Node-RED down can be mended in safe mode', async () => {
+  const safe = await startTestFlows({ example: 'missing-sensor.json', safe: true })
+  try {
+    await soon(() => safe.flows.status()).toMatchObject({ process: 'up', flows: 'stopped' })
+    expect(safe.flows.status().reason).toContain('they start with the next deploy')
+    expect(safe.gateway.puts).toEqual([])
+    await safe.deploy([tab(), threshold('mended')])
+    await soon(() => safe.gateway.puts.at(-1)?.rules.map(({ id }) => id)).toEqual(['mended'])
+  } finally {
+    await safe.stop()
+  }
+})
