@@ -72,13 +72,16 @@ export async function startFlows(options: FlowsOptions): Promise<Flows> {
   if (newPassword !== null) options.onPassword({ user: 'admin', password: newPassword })
   const token = random.hex(32)
   const url = `http://${reachable(host)}:${port}`
-  const flags = [`--max-old-space-size=${Math.ceil((options.heap ?? HEAP) / 2 ** 20)}`]
-  // Our nodes are ES modules that Node-RED requires; older Node.js would say with each start that this is new.
-  flags.push('--disable-warning=ExperimentalWarning')
   const supervisor = new FlowsProcess({
     command: {
       program: process.execPath,
-      args: [...flags, entry, '--settings', settingsFile, ...(options.safe === true ? ['--safe'] : [])],
+      args: [
+        ...flags(options.heap ?? HEAP),
+        entry,
+        '--settings',
+        settingsFile,
+        ...(options.safe === true ? ['--safe'] : []),
+      ],
       cwd: userDir,
       env: { ...inherited(process.env), TIDEGATE_API: apiFile, [TOKEN_VARIABLE]: token },
     },
@@ -115,6 +118,16 @@ async function findNodes(): Promise<string> {
     if (built) return folder
   }
   throw new OperatorError('FLOWS_NOT_BUILT', `expected the compiled nodes near ${here}, found none. Run: npm run build`)
+}
+
+function flags(heap: Bytes): string[] {
+  // Node-RED requires our nodes, which are ES modules: Node.js 22 needed to be told up to 22.11, and older ones say each time that it is new.
+  const esm = '--experimental-require-module'
+  return [
+    `--max-old-space-size=${Math.ceil(heap / 2 ** 20)}`,
+    '--disable-warning=ExperimentalWarning',
+    ...(process.allowedNodeEnvironmentFlags.has(esm) ? [esm] : []),
+  ]
 }
 
 /** How this machine reaches an interface: all of them, by its own. */

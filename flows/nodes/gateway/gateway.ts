@@ -1,5 +1,5 @@
 import type { FlowNode, Red } from '../red.ts'
-import type { GatewayAddress } from '../shared/index.ts'
+import { flowsComplete, type GatewayAddress } from '../shared/index.ts'
 import { serveFlowsState } from './flows-state.ts'
 
 interface GatewayConfig {
@@ -10,6 +10,7 @@ interface GatewayConfig {
 /** Which gateway a node talks to. Only needed for one that did not start this Node-RED, or for a user name on its MQTT listener. */
 export default function register(red: Red): void {
   serveFlowsState(red)
+  red.events.on('flows:started', () => flowsComplete(red))
   red.nodes.registerType<GatewayConfig>(
     'tidegate-gateway',
     function (this: FlowNode & { address?: GatewayAddress }, config) {

@@ -69,10 +69,16 @@ function addressOf(red: Red, gatewayNode: string | undefined): GatewayAddress {
   return chosen?.address ?? { apiFile: null, login: null }
 }
 
-/** All flows are there: every gateway gets its set of rules, also the empty one of a gateway whose last threshold node was deleted. */
-export function rulesComplete(red: Red): void {
+/**
+ * All flows are there: events are handed on, and every gateway gets its set of rules, also the empty one of a gateway whose last
+ * threshold node was deleted.
+ */
+export function flowsComplete(red: Red): void {
   if ((process.env[API_VARIABLE] ?? '') !== '') connectionOf(red, undefined)
-  for (const { rules } of connections.values()) rules.complete()
+  for (const { rules, events } of connections.values()) {
+    events.complete()
+    rules.complete()
+  }
 }
 
 function connect(file: string, userDir: string, clock: Clock, random: Random): Connection {

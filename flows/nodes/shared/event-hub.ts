@@ -36,13 +36,13 @@ interface Seat {
   /** Null while the node is away for a deploy. */
   listener: EventListener | null
   /** Events that it was handed just before it went away. */
-  unsettled: readonly ThresholdEvent[]
+  unsettled: ThresholdEvent[]
   cancel: () => void
 }
 
 /**
  * One stream of events for all nodes of a gateway, with one durable position. A node has a seat as long as it is in the flows; while one
- * is away for a deploy nothing is handed on, so that it misses nothing. The position moves when everybody has had the event: after a
+ * is away for a deploy, and until all flows have started, nothing is handed on, so that nothing is missed. The position moves when everybody has had the event: after a
  * deploy or a crash some may see an event again, none misses one.
  *
  *     idle --first join--> open <--> broken (backoff)
@@ -61,6 +61,8 @@ export class EventHub {
   #recent: { event: ThresholdEvent; at: Millis }[] = []
   /** Null exactly while `idle`. */
   #open: AbortController | null = null
+  /** Node-RED makes one node after the other, and drops what is sent to one that it has not made yet. */
+  #complete = false
   #up = false
   #why = 'connecting'
   #changed: () => void = () => {}
@@ -77,17 +79,25 @@ export class EventHub {
   join(id: string, listener: EventListener): void {
     const seat = this.#seats.get(id)
     seat?.cancel()
-    this.#seats.set(id, { listener, unsettled: [], cancel: () => {} })
+    this.#seats.set(id, { listener, unsettled: seat?.unsettled ?? [], cancel: () => {} })
     listener.link(this.#up, this.#why)
-    if (seat?.listener === null) for (const event of seat.unsettled) listener.event(event)
-    this.#changed()
     if (this.#open !== null) return
     this.#open = new AbortController()
     void this.#run(this.#open.signal)
   }
 
+  /** All flows have started: what is handed on now finds the nodes behind it. */
+  complete(): void {
+    this.#complete = true
+    for (const { listener, unsettled } of this.#seats.values()) {
+      for (const event of unsettled.splice(0)) listener?.event(event)
+    }
+    this.#changed()
+  }
+
   /** @param forGood the node has been taken out of the flows, and need not be waited for */
   leave(id: string, forGood: boolean): void {
+    this.#complete = false
     const seat = this.#seats.get(id)
     if (forGood || seat === undefined) {
       this.#remove(id)
@@ -105,6 +115,7 @@ export class EventHub {
     this.#changed()
     if (this.#seats.size > 0) return
     this.#open?.abort()
+    this.#changed()
     this.#open = null
   }
 
@@ -170,7 +181,8 @@ export class EventHub {
   }
 
   async #everybodyThere(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && [...this.#seats.values()].some(({ listener }) => listener === null)) {
+    const missing = (): boolean => [...this.#seats.values()].some(({ listener }) => listener === null)
+    while (!signal.aborted && (!this.#complete || missing())) {
       await new Promise<void>((resolve) => {
         this.#changed = resolve
       })

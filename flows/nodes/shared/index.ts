@@ -1,6 +1,6 @@
 /** What the nodes have in common: one connection to each gateway. */
 export { belongsTo } from './alarm-list.ts'
-export { type Connection, connectionOf, type GatewayAddress, publisherOf, rulesComplete } from './connections.ts'
+export { type Connection, connectionOf, flowsComplete, type GatewayAddress, publisherOf } from './connections.ts'
 export { eventMessage, kindOf } from './message.ts'
 export { isOurs, ORIGIN_LABEL } from './origin.ts'
 export { fits } from './pattern.ts'

@@ -7,7 +7,6 @@ import {
   eventMessage,
   kindOf,
   type RuleDraft,
-  rulesComplete,
   type Standing,
   startNode,
 } from '../shared/index.ts'
@@ -33,13 +32,6 @@ interface KeptChange {
 
 /** One rule, drawn as a node: the gateway decides it; what comes out are its events. */
 export default function register(red: Red): void {
-  red.events.on('flows:started', () => {
-    try {
-      rulesComplete(red)
-    } catch {
-      // Nobody has said where the gateway is: the nodes say so, each for itself.
-    }
-  })
   red.nodes.registerType<ThresholdConfig>('tidegate-threshold', function (config) {
     red.nodes.createNode(this, config)
     startNode(this, () => void new Threshold(red, this, config))

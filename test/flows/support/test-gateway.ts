@@ -101,6 +101,12 @@ export class TestGateway {
     return event
   }
 
+  /** Resolves when whoever listens has had time to take what was written: another request on a socket of its own is through. */
+  async sent(): Promise<void> {
+    const { port } = (this.#http as Server).address() as AddressInfo
+    for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text())
+  }
+
   reading(reading: Omit<Reading, 'received'>): void {
     const data = JSON.stringify({ ...reading, received: 1 })
     for (const response of this.#readingStreams) response.write(`event: reading\ndata: ${data}\n\n`)
