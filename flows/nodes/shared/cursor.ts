@@ -20,6 +20,8 @@ export class Cursor {
   readonly #clock: Clock
   #position: string | null = null
   #loaded = false
+  /** There is a file. */
+  #begun = false
   #timer: (() => void) | null = null
   #writing: Promise<void> = Promise.resolve()
 
@@ -32,6 +34,7 @@ export class Cursor {
   async position(): Promise<string | null> {
     if (!this.#loaded) {
       this.#position ??= await this.#load()
+      this.#begun ||= this.#position !== null
       this.#loaded = true
     }
     return this.#position
@@ -40,8 +43,10 @@ export class Cursor {
   /** Everything up to here has been handed on. It is on disk when it has settled. */
   advance(position: string): void {
     this.#position = position
-    this.#timer ??= this.#clock.after(SETTLED_AFTER, () => {
+    // The first one is written at once: without a file a restart would begin at the newest event, and miss those before it.
+    this.#timer ??= this.#clock.after(this.#begun ? SETTLED_AFTER : 0, () => {
       this.#timer = null
+      this.#begun = true
       // A disk that does not take it is no reason to stop: the next write may succeed.
       this.#writing = this.#writing.then(() => this.#write(position)).catch(() => undefined)
       if (this.#position !== null && this.#position !== position) this.advance(this.#position)
