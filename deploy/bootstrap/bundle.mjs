@@ -6,7 +6,8 @@ import { built } from './process.mjs'
 const UNBUNDLED = ['classic-level', 'pino']
 
 /** CommonJS packages among what is bundled ask for Node.js's modules with it. Under a name that no source imports it by. */
-const REQUIRE = "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)"
+const REQUIRE =
+  "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)"
 
 /**
  * Makes dist/bin/tidegate.js of what the compiler wrote: a few files instead of several hundred, so that a gateway is there again sooner
