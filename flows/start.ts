@@ -39,7 +39,7 @@ export interface Flows {
 }
 
 /** What people meet first. */
-export const FIRST_EXAMPLE = 'temperature-ladder.json'
+const FIRST_EXAMPLE = 'temperature-ladder.json'
 
 const HEAP: Bytes = 256 * 2 ** 20
 

@@ -23,6 +23,8 @@ export function eventRoutes(source: LaneSource, clock: Clock, ended: AbortSignal
     return streamSSE(c, async (stream) => {
       const signal = joined(ended, (abort) => stream.onAbort(abort))
       let { next } = start
+      // Known from here on: what comes before the first event is not missed when the connection is lost.
+      await stream.write(`id: ${source.epoch}:${next - 1}\n\n`)
       if (start.missing) await stream.writeSSE({ event: 'gap', data: JSON.stringify(start.missing) })
       while (!signal.aborted) {
         if (next >= source.head) {
@@ -58,7 +60,7 @@ function startOf(after: string, source: LaneSource): Start {
   const { head, tail, epoch } = source
   if (after === 'end') return { next: head, missing: null }
   if (after === 'start') return { next: tail, missing: null }
-  const match = /^([^:]+):(\d+)$/.exec(after)
+  const match = /^([^:]+):(-1|\d+)$/.exec(after)
   if (!match)
     throw new UsageError(
       'API_QUERY',

@@ -5,12 +5,12 @@ import { stringify } from 'yaml'
 import type { GatewayStatus } from '../../gateway/observe/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
-import { CentralCluster, type CentralServer, freePorts, startCentral, startCluster } from '../central/index.ts'
+import { CentralCluster, type CentralServer, startCentral, startCluster } from '../central/index.ts'
 import { FaultProxy, type Release } from '../faults/index.ts'
 import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
 import { auditAlarms, Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
 import { GatewayProcess } from './gateway-process.ts'
-import { isFree } from './port.ts'
+import { portOr } from './port.ts'
 import { SITE_THRESHOLDS, siteRules } from './rules.ts'
 import { type SiteSummary, summarise } from './summary.ts'
 
@@ -47,8 +47,9 @@ export interface SiteAddresses {
   centralUrl: string
   site: string
   gateway: string
-  /** Configuration file of the gateway. */
+  /** Configuration file of the gateway, and where it keeps its data. */
   config: string
+  dataDir: string
 }
 
 /** How the site is right now. */
@@ -137,7 +138,8 @@ export class Site {
         ...(options.connections === undefined ? {} : { connections: options.connections }),
       })
       const [centralUrl = ''] = urlsOf(central)
-      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config }
+      const { dataDir = join(dir, 'gateway') } = options
+      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config, dataDir }
       return new Site({ addresses, gateway, central, links, fleet, ledger, clock })
     } catch (error) {
       for (const step of undo.reverse()) await step()
@@ -235,10 +237,4 @@ function gatewayConfig(
   const sections = [...new Set([...Object.keys(own), ...Object.keys(more)])]
   const merged = sections.map((section) => [section, { ...own[section], ...more[section] }])
   return { site: SITE, gateway: GATEWAY, dataDir, ...Object.fromEntries(merged) }
-}
-
-/** The wanted port if nobody has it, else any. */
-async function portOr(wanted: number | undefined, random: Random): Promise<number> {
-  const [free = 0] = await freePorts(1, random)
-  return wanted !== undefined && (await isFree(wanted)) ? wanted : free
 }

@@ -5,6 +5,7 @@ import type { Site, SiteSummary } from '../../../simulators/site/index.ts'
 import { describeError, UsageError } from '../../../sync/contract/index.ts'
 import { pause, seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
+import type { Editor } from '../demo/editor.ts'
 import { drawDoors, drawScene, number } from '../demo/screen.ts'
 import { Canvas, readWishes, type Wish } from '../demo/terminal.ts'
 import { makeTrouble } from '../demo/trouble.ts'
@@ -14,6 +15,7 @@ const DRAW_EVERY = 250
 const HAPPENINGS = 6
 const USUAL_MQTT_PORT = 1883
 const USUAL_CENTRAL_PORT = 4222
+const USUAL_EDITOR_PORT = 1880
 
 export const demo = defineCommand({
   name: 'demo',
@@ -28,6 +30,7 @@ export const demo = defineCommand({
     rate: integer('Samples a second of each sensor.', 1, 5),
     trouble: flag('Cut the link and kill the gateway now and then, all by itself.'),
     misbehave: flag('Sensors misbehave too: drop-outs, repeats, broken payloads, restarts, wrong clocks.'),
+    bare: flag('Without Node-RED.'),
     seed: integer('Makes the trouble repeatable.', 0),
     dir: text('DIR', 'Keep everything durable here; otherwise a temporary folder that is removed at the end.'),
   },
@@ -60,8 +63,9 @@ export const demo = defineCommand({
         centralPort: USUAL_CENTRAL_PORT,
         onStep: (step) => tell(`${step} ...`),
       })
+      const editor = options.json || options.bare ? null : await openEditor(site, dir, context, tell)
       try {
-        await live(site, context, options)
+        await live(site, context, options, editor)
         tell('stopping the sensors, draining the outbox, comparing the stream with the ledger ...')
         const { summary, verdict } = await site.finish()
         if (options.json) context.stdout.write(`${JSON.stringify(summary)}\n`)
@@ -69,6 +73,7 @@ export const demo = defineCommand({
         const { lost, doubled, reordered, events } = summary
         return lost + doubled + reordered + events.missed + events.doubled === 0 ? EXIT.ok : EXIT.failed
       } finally {
+        if (editor && 'stop' in editor) await editor.stop()
         await site.stop()
       }
     } finally {
@@ -77,11 +82,27 @@ export const demo = defineCommand({
   },
 })
 
+async function openEditor(
+  site: Site,
+  dir: string,
+  { clock, signal }: Context,
+  tell: (line: string) => void,
+): Promise<Editor> {
+  tell('starting Node-RED ...')
+  const { startEditor } = await import('../demo/editor.ts')
+  const { portOr } = await import('../../../simulators/site/index.ts')
+  const port = await portOr(USUAL_EDITOR_PORT, systemRandom)
+  const editor = await startEditor(site.addresses, port, dir, { clock, random: systemRandom, signal })
+  if ('missing' in editor) tell(`without Node-RED: ${editor.missing}`)
+  return editor
+}
+
 /** Shows the site and does what is wished, until the time is over or somebody has seen enough. */
 async function live(
   site: Site,
   context: Context,
   options: { for: number | undefined; json: boolean; trouble: boolean; seed: number | undefined },
+  editor: Editor | null,
 ): Promise<void> {
   const { clock, signal } = context
   const enough = new AbortController()
@@ -108,7 +129,7 @@ async function live(
   const keepAlive = setInterval(() => {}, 60_000)
   try {
     if (options.json) await pause(clock, options.for ?? Number.POSITIVE_INFINITY, enough.signal)
-    else await show(site, context, { started, keys, happenings }, enough.signal)
+    else await show(site, context, { started, keys, happenings, editor }, enough.signal)
     await trouble
     await wishes.idle()
   } finally {
@@ -123,12 +144,12 @@ async function live(
 async function show(
   site: Site,
   { stdout, clock, isTTY, env }: Context,
-  state: { started: number; keys: boolean; happenings: readonly string[] },
+  state: { started: number; keys: boolean; happenings: readonly string[]; editor: Editor | null },
   signal: AbortSignal,
 ): Promise<void> {
   const canvas = isTTY ? new Canvas(stdout) : null
   const colours = isTTY && env['NO_COLOR'] === undefined
-  if (!canvas) stdout.write(`${drawDoors(site.addresses, colours).join('\n')}\n`)
+  if (!canvas) stdout.write(`${drawDoors(site.addresses, state.editor, colours).join('\n')}\n`)
   let before = { at: clock.monotonic(), accepted: 0, forwarded: 0 }
   let rates = { accepted: 0, forwarded: 0 }
   while (!signal.aborted) {
@@ -149,7 +170,16 @@ async function show(
     if (canvas) {
       const { addresses } = site
       canvas.draw(
-        drawScene({ view, addresses, elapsed, rates, colours, keys: state.keys, happenings: state.happenings }),
+        drawScene({
+          view,
+          addresses,
+          editor: state.editor,
+          elapsed,
+          rates,
+          colours,
+          keys: state.keys,
+          happenings: state.happenings,
+        }),
       )
     } else if (readings)
       stdout.write(

@@ -1,10 +1,13 @@
 import type { SiteAddresses, SiteView } from '../../../simulators/site/index.ts'
 import type { Millis } from '../../../sync/contract/index.ts'
+import type { Editor } from './editor.ts'
 
 /** Everything that the screen shows; the screen is a pure picture of it. */
 export interface Scene {
   view: SiteView
   addresses: SiteAddresses
+  /** null without Node-RED. */
+  editor: Editor | null
   elapsed: Millis
   /** Readings made durable, and stored centrally, in the last second. */
   rates: { accepted: number; forwarded: number }
@@ -25,7 +28,7 @@ const painter =
 
 /** The whole screen as lines. */
 export function drawScene(scene: Scene): string[] {
-  const { view, addresses, happenings, keys } = scene
+  const { view, addresses, editor, happenings, keys } = scene
   const paint = painter(scene.colours)
   return [
     `${paint('bold', ' Tidegate')}  a site in a box${' '.repeat(38)}${paint('dim', clock(scene.elapsed))}`,
@@ -34,7 +37,7 @@ export function drawScene(scene: Scene): string[] {
     '',
     ...drawNumbers(scene, paint),
     '',
-    ...drawDoors(addresses, scene.colours),
+    ...drawDoors(addresses, editor, scene.colours),
     '',
     keys
       ? ` ${key(paint, 'c')} ${view.linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'k')} ${view.gateway ? 'kill -9' : 'restart'} the gateway   ${key(paint, 'q')} stop and check that nothing was lost`
@@ -45,12 +48,15 @@ export function drawScene(scene: Scene): string[] {
 }
 
 /** Where one can take part: what to type to publish, to watch, and what to subscribe to. */
-export function drawDoors(addresses: SiteAddresses, colours: boolean): string[] {
+export function drawDoors(addresses: SiteAddresses, editor: Editor | null, colours: boolean): string[] {
   const paint = painter(colours)
   return [
     ` ${paint('bold', 'Publish')}    mosquitto_pub -p ${addresses.mqttPort} -q 1 -t sensors/me/temperature -m 21.5`,
     ` ${paint('bold', 'Watch')}      npx tidegate tail --config ${addresses.config}`,
-    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS`,
+    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS; alarms: events.${addresses.site}.>, stream EVENTS`,
+    ...(editor && 'url' in editor
+      ? [` ${paint('bold', 'Draw rules')} ${editor.url}, user ${editor.user}, password ${editor.password}`]
+      : []),
   ]
 }
 

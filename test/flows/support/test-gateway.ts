@@ -85,6 +85,7 @@ export class TestGateway {
       device,
       rule,
       transition,
+      since: 1_700_000_000_000,
       type: `tidegate.alarm.${kind}`,
       time: 1_700_000_000_000 + transition,
       data: {
