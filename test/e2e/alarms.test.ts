@@ -1,12 +1,10 @@
-import { connect as connectNats } from '@nats-io/transport-node'
 import mqtt from 'mqtt'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readApiFile } from '../../gateway/api/index.ts'
 import { loadConfig } from '../../gateway/config/index.ts'
-import { natsCentral } from '../../simulators/ledger/index.ts'
 import type { Site } from '../../simulators/site/index.ts'
-import { STREAMS, type ThresholdEvent } from '../../sync/contract/index.ts'
 import { acknowledgedMore, bufferedAtLeast, expectNothingWrong, onSite } from '../support/site.ts'
+import { eventsOf } from './support/events.ts'
 
 /** A device of the test's own, beside the simulated ones. */
 async function device(site: Site, name: string): Promise<(metric: string, value: number) => Promise<void>> {
@@ -30,21 +28,6 @@ async function api(site: Site): Promise<(method: string, path: string, body?: un
     const answer: unknown = await response.json()
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
     return answer
-  }
-}
-
-/** Events of one device in the central stream, as `rule kind`. */
-async function eventsOf(site: Site, name: string): Promise<string[]> {
-  const connection = await connectNats({ servers: site.addresses.centralUrl })
-  try {
-    const found: string[] = []
-    for await (const { body } of natsCentral(connection).read(STREAMS.events, 1)) {
-      const event = JSON.parse(Buffer.from(body).toString('utf8')) as ThresholdEvent
-      if (event.device === name) found.push(`${event.rule} ${event.type.replace('tidegate.alarm.', '')}`)
-    }
-    return found
-  } finally {
-    await connection.close()
   }
 }
 
