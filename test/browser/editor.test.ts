@@ -1,13 +1,9 @@
 import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { soon, startTestFlows, type TestFlows } from '../flows/support/test-flows.ts'
-import { findChromium } from './find-chromium.ts'
-
-/** Where screenshots are kept; outside of the project. */
-const ARTEFACTS = process.env['TIDEGATE_ARTEFACTS'] || join(tmpdir(), 'tidegate-artefacts')
+import { ARTEFACTS, draw, logIn, screenshot } from './support/editor.ts'
+import { findChromium } from './support/find-chromium.ts'
 
 let t: TestFlows
 let browser: Browser
@@ -28,33 +24,12 @@ afterAll(async () => {
 })
 
 afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await screenshot(`failed-${task.name.slice(0, 10)}`)
+  if (task.result?.state === 'fail') await screenshot(page, `failed-${task.name.slice(0, 10)}`)
 })
 
-const screenshot = (name: string): Promise<unknown> => page.screenshot({ path: join(ARTEFACTS, `${name}.png`) })
-
-async function logIn(): Promise<void> {
-  await page.goto(t.flows.url)
-  await page.fill('#node-dialog-login-username', 'admin')
-  await page.fill('#node-dialog-login-password', t.password)
-  await page.click('#node-dialog-login-submit')
-  await page.waitForSelector('#red-ui-palette-node-tidegate-threshold, [data-palette-type="tidegate-threshold"]')
-}
-
-/** Drags a node from the palette to a place on the sheet. */
-async function draw(type: string, x: number, y: number): Promise<void> {
-  const from = page.locator(`[data-palette-type="${type}"]`)
-  await from.scrollIntoViewIfNeeded()
-  await from.hover()
-  await page.mouse.down()
-  const sheet = await page.locator('#red-ui-workspace-chart').boundingBox()
-  await page.mouse.move((sheet?.x ?? 0) + x, (sheet?.y ?? 0) + y, { steps: 8 })
-  await page.mouse.up()
-}
-
 test('draw a threshold node, deploy, and see the event come out', async () => {
-  await logIn()
-  await draw('tidegate-threshold', 200, 150)
+  await logIn(page, t.flows.url, t.password)
+  await draw(page, 'tidegate-threshold', 200, 150)
   await page.locator('.red-ui-flow-node-group').first().dblclick()
   await page.fill('#node-input-name', 'too-hot')
   await page.fill('#node-input-device', 'boiler-*')
@@ -66,10 +41,10 @@ test('draw a threshold node, deploy, and see the event come out', async () => {
   await page.press('#node-input-raise', 'Tab')
   await page.waitForSelector('#node-input-raise:not(.input-error)')
   await page.fill('#node-input-clear', '78')
-  await screenshot('threshold-form')
+  await screenshot(page, 'threshold-form')
   await page.click('#node-dialog-ok')
 
-  await draw('debug', 600, 150)
+  await draw(page, 'debug', 600, 150)
   const outputs = page.locator('.red-ui-flow-port-output .red-ui-flow-port')
   const input = page.locator('.red-ui-flow-port-input .red-ui-flow-port')
   await outputs.first().hover()
@@ -89,7 +64,7 @@ test('draw a threshold node, deploy, and see the event come out', async () => {
   t.gateway.emit('boiler-7', 'too-hot', 'raised', 'hi')
   await page.waitForSelector('.red-ui-debug-msg:has-text("boiler-7/too-hot")')
   await page.waitForSelector('text=1 raised')
-  await screenshot('threshold-event')
+  await screenshot(page, 'threshold-event')
 })
 
 test('the import menu has the examples, and one of them works when it is deployed', async () => {
@@ -97,7 +72,7 @@ test('the import menu has the examples, and one of them works when it is deploye
   await page.locator('.red-ui-treeList-label:visible', { hasText: 'tidegate' }).first().click()
   const names = page.locator('.red-ui-treeList-label:visible')
   await soon(() => names.allInnerTexts()).toEqual(expect.arrayContaining(['missing-sensor', 'webhook-to-cms']))
-  await screenshot('examples')
+  await screenshot(page, 'examples')
   await names.filter({ hasText: 'missing-sensor' }).click()
   await page.click('#red-ui-clipboard-dialog-ok')
   await page.mouse.click(700, 500)

@@ -5,6 +5,7 @@ import type { Site, SiteSummary } from '../../../simulators/site/index.ts'
 import { describeError, UsageError } from '../../../sync/contract/index.ts'
 import { pause, seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
+import { describeAlarm, followAlarms } from '../demo/alarms.ts'
 import type { Editor } from '../demo/editor.ts'
 import { drawDoors, drawScene, number } from '../demo/screen.ts'
 import { Canvas, readWishes, type Wish } from '../demo/terminal.ts'
@@ -13,6 +14,7 @@ import { duration, flag, integer, text } from '../option.ts'
 
 const DRAW_EVERY = 250
 const HAPPENINGS = 6
+const ALARMS = 5
 const USUAL_MQTT_PORT = 1883
 const USUAL_CENTRAL_PORT = 4222
 const USUAL_EDITOR_PORT = 1880
@@ -118,6 +120,15 @@ async function live(
     if (happenings.length > HAPPENINGS) happenings.shift()
     if (!context.isTTY && !options.json) context.stdout.write(`${happenings.at(-1)}\n`)
   }
+  const alarms: string[] = []
+  const following = options.json
+    ? Promise.resolve()
+    : followAlarms(site.addresses, clock, enough.signal, (event) => {
+        const at = ((clock.monotonic() - started) / 1000).toFixed(1)
+        alarms.push(`${at.padStart(6)} s  ${describeAlarm(event)}`)
+        if (alarms.length > ALARMS) alarms.shift()
+        if (!context.isTTY) context.stdout.write(`${alarms.at(-1)}\n`)
+      })
   const keys = context.isTTY && context.stdin.isTTY === true && !options.json
   const wishes = wishFulfiller(site, happen, end)
   const stopReading = options.json ? () => undefined : readWishes(context, keys, wishes.wish)
@@ -129,8 +140,9 @@ async function live(
   const keepAlive = setInterval(() => {}, 60_000)
   try {
     if (options.json) await pause(clock, options.for ?? Number.POSITIVE_INFINITY, enough.signal)
-    else await show(site, context, { started, keys, happenings, editor }, enough.signal)
+    else await show(site, context, { started, keys, happenings, alarms, editor }, enough.signal)
     await trouble
+    await following
     await wishes.idle()
   } finally {
     clearInterval(keepAlive)
@@ -144,7 +156,13 @@ async function live(
 async function show(
   site: Site,
   { stdout, clock, isTTY, env }: Context,
-  state: { started: number; keys: boolean; happenings: readonly string[]; editor: Editor | null },
+  state: {
+    started: number
+    keys: boolean
+    happenings: readonly string[]
+    alarms: readonly string[]
+    editor: Editor | null
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const canvas = isTTY ? new Canvas(stdout) : null
@@ -173,12 +191,10 @@ async function show(
         drawScene({
           view,
           addresses,
-          editor: state.editor,
           elapsed,
           rates,
           colours,
-          keys: state.keys,
-          happenings: state.happenings,
+          ...state,
         }),
       )
     } else if (readings)

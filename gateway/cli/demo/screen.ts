@@ -13,6 +13,8 @@ export interface Scene {
   rates: { accepted: number; forwarded: number }
   /** What happened lately, newest last. */
   happenings: readonly string[]
+  /** What the alarms did lately, newest last. */
+  alarms: readonly string[]
   colours: boolean
   /** Whether keys are read one by one, or commands line by line. */
   keys: boolean
@@ -28,7 +30,7 @@ const painter =
 
 /** The whole screen as lines. */
 export function drawScene(scene: Scene): string[] {
-  const { view, addresses, editor, happenings, keys } = scene
+  const { view, addresses, editor, happenings, alarms, keys } = scene
   const paint = painter(scene.colours)
   return [
     `${paint('bold', ' Tidegate')}  a site in a box${' '.repeat(38)}${paint('dim', clock(scene.elapsed))}`,
@@ -44,6 +46,7 @@ export function drawScene(scene: Scene): string[] {
       : ' Type a command and press return: cut, heal, kill, restart, quit',
     '',
     ...happenings.map((happening) => paint('dim', ` ${happening}`)),
+    ...(alarms.length > 0 ? ['', paint('bold', ' Alarms'), ...alarms.map((alarm) => ` ${alarm}`)] : []),
   ]
 }
 
