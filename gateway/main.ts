@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describeError, encodeLine } from '../sync/contract/index.ts'
 import { Forwarder } from '../sync/forward/index.ts'
 import { type CentralDialer, natsDialer } from '../sync/link/index.ts'
@@ -131,6 +132,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     const events = outbox.lane('events')
     const api = await startApi({ ...config.api, dataDir, desk, events, tap, status, clock, log })
     parts.push(() => api.stop())
+    if (config.flows.enabled) parts.push(await startNodeRed(config, { clock, random, log }))
     log.info({ listeners, dataDir }, 'the gateway takes readings')
     return {
       listeners,
@@ -146,4 +148,21 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     await stopAll()
     throw error
   }
+}
+
+/** Node-RED beside the gateway: whatever becomes of it, readings and alarms go on. */
+async function startNodeRed(config: Config, { clock, random, log }: Required<Pick<World, 'clock' | 'random' | 'log'>>) {
+  const { startFlows } = await import('../flows/index.ts')
+  const flows = await startFlows({
+    userDir: join(config.dataDir, 'flows'),
+    apiFile: join(config.dataDir, 'api.json'),
+    ...config.flows,
+    clock,
+    random,
+    log: ({ level, text }) => log[level]({ part: 'flows' }, text),
+    onPassword: ({ user, password }) =>
+      log.warn({ part: 'flows', user, password }, 'log in to the editor of the flows with this; it is said only once'),
+  })
+  log.info({ url: flows.url }, 'Node-RED is being started')
+  return () => flows.stop()
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { assetsIn, copyAssets } from './assets.mjs'
 import { built, ROOT, run, say } from './process.mjs'
 
 /** Everything that the compiler reads, or that decides what it makes of it. */
@@ -31,6 +32,7 @@ export async function ensureBuilt() {
     say('the build failed: see above')
     return false
   }
+  await copyAssets()
   await removeOlder(built('.'), started)
   // What it needs is installed only by now.
   const { bundle } = await import('./bundle.mjs')
@@ -46,7 +48,10 @@ export async function ensureBuilt() {
  * @returns {Promise<string>}
  */
 export async function hashSources(root) {
-  const found = await Promise.all(FOLDERS.map((folder) => sourcesIn(join(root, folder))))
+  const found = await Promise.all([
+    ...FOLDERS.map((folder) => sourcesIn(join(root, folder))),
+    assetsIn(join(root, 'flows')),
+  ])
   const hash = createHash('sha256')
   for (const file of [...FILES.map((name) => join(root, name)), ...found.flat().sort()]) {
     const content = await readFile(file).catch(() => null)

@@ -5,8 +5,9 @@ import { built } from './process.mjs'
 /** A native module, and one that starts workers from its own files: they stay where they are. */
 const UNBUNDLED = ['classic-level', 'pino']
 
-/** CommonJS packages among what is bundled ask for Node.js's modules with it. */
-const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)"
+/** CommonJS packages among what is bundled ask for Node.js's modules with it. Under a name that no source imports it by. */
+const REQUIRE =
+  "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)"
 
 /**
  * Makes dist/bin/tidegate.js of what the compiler wrote: a few files instead of several hundred, so that a gateway is there again sooner

@@ -20,6 +20,10 @@ const TASKS = {
     await testTask(['--config', 'test/chaos/vitest.config.ts', ...args])
   },
   /** @param {string[]} args */
+  async browser(args) {
+    await testTask(['--config', 'test/browser/vitest.config.ts', ...args])
+  },
+  /** @param {string[]} args */
   async bench(args) {
     await become('test/bench/main.js', args)
   },

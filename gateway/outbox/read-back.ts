@@ -1,11 +1,14 @@
 import type { Lane, Offset } from '../../sync/contract/index.ts'
 import type { Disk } from '../ports/index.ts'
 import { soundBlock } from './block.ts'
+import type { Identity } from './identity.ts'
 import { openFound } from './inspect.ts'
 import { offsetOf, offsetRange } from './keys.ts'
 
 /** A block that is read back. */
 export interface StoredBlock {
+  /** Whose it is. */
+  owner: Identity
   /** Offset of its first record. */
   first: Offset
   /** Its records, one line each; null when it is damaged (`verifyOutbox` says more about it). */
@@ -19,7 +22,7 @@ export interface StoredBlock {
  * @throws OperatorError see `inspectOutbox`
  */
 export async function* readBack(disk: Disk, dir: string, lane: Lane): AsyncGenerator<StoredBlock> {
-  const { store, lanes } = await openFound(disk, dir)
+  const { store, lanes, identity } = await openFound(disk, dir)
   try {
     const { gaps, tail } = lanes[lane]
     for await (const [key, value] of store.entries(offsetRange('b', lane, tail))) {
@@ -27,7 +30,11 @@ export async function* readBack(disk: Disk, dir: string, lane: Lane): AsyncGener
       // An eviction that was cut short: declared missing.
       if (gaps.has(first)) continue
       const block = soundBlock(first, value)
-      yield { first, lines: block === null ? null : block.body.toString('utf8').split('\n').slice(0, block.count) }
+      yield {
+        owner: identity,
+        first,
+        lines: block === null ? null : block.body.toString('utf8').split('\n').slice(0, block.count),
+      }
     }
   } finally {
     await store.close()

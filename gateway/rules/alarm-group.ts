@@ -1,5 +1,5 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
-import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, eventTime, type Transition } from './alarm.ts'
+import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, type Transition } from './alarm.ts'
 import type { Action } from './lifecycle.ts'
 
 /** What is stored of a group. */
@@ -13,9 +13,15 @@ export interface GroupSnapshot {
   /** The reading that was evaluated last. */
   last: Reading
   /** Readings that wait for those that may still come before them, in the order of their time. */
-  waiting: Reading[]
+  waiting: Waiting[]
   /** By name; those that are as new ones would be are left out. */
   alarms: Record<string, AlarmSnapshot>
+}
+
+/** A reading, and when the gateway heard it. */
+interface Waiting {
+  reading: Reading
+  heard: Millis
 }
 
 /** A transition, and whose. */
@@ -42,21 +48,23 @@ export class AlarmGroup {
     this.#state = state
   }
 
-  apply(reading: Reading): Told[] {
+  /** @param now later than `received` while the gateway's clock, which was set back, has not caught up yet */
+  apply(reading: Reading, now: Millis = reading.received): Told[] {
     const state = this.#state
     const told: Told[] = []
-    state.heard = Math.max(state.heard, reading.received)
+    state.heard = Math.max(state.heard, now)
     for (const alarm of this.#listeners)
       for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
     // What the device itself does not trust shows that it is there, and nothing else.
     if (reading.quality === 'bad') return told
-    if (this.#lateness === 0) this.#evaluate(reading, told)
+    const heard = { reading, heard: now }
+    if (this.#lateness === 0) this.#evaluate(heard, told)
     else {
       const { waiting } = state
-      const time = eventTime(reading)
-      waiting.splice(waiting.findLastIndex((other) => eventTime(other) <= time) + 1, 0, reading)
-      const upTo = eventTime(waiting.at(-1) ?? reading) - this.#lateness
-      this.#release((other) => eventTime(other) <= upTo, told)
+      const time = timeOf(heard)
+      waiting.splice(waiting.findLastIndex((other) => timeOf(other) <= time) + 1, 0, heard)
+      const upTo = timeOf(waiting.at(-1) ?? heard) - this.#lateness
+      this.#release((other) => timeOf(other) <= upTo, told)
     }
     return told
   }
@@ -65,25 +73,27 @@ export class AlarmGroup {
   get due(): Millis | null {
     const { heard, waiting } = this.#state
     let first: Millis | null = null
-    for (const alarm of this.alarms) first = earliest(first, alarm.due(heard))
-    for (const { received } of waiting) first = earliest(first, received + this.#lateness)
+    for (const alarm of this.alarms) first = earliest(first, alarm.due(heard, this.#lateness))
+    for (const { heard: at } of waiting) first = earliest(first, at + this.#lateness)
     return first
   }
 
   /** The gateway's clock has come to `now`. */
   pass(now: Millis): Told[] {
     const told: Told[] = []
+    this.#release(({ heard: at }) => at + this.#lateness <= now, told)
     const { heard, last } = this.#state
-    this.#release((reading) => reading.received + this.#lateness <= now, told)
     for (const alarm of this.alarms)
-      for (const transition of alarm.pass(now, heard, last)) told.push({ alarm, transition })
+      for (const transition of alarm.pass(now, heard, this.#lateness, last)) told.push({ alarm, transition })
     return told
   }
 
   /** Takes in a reading that was taken in before (a replay): whatever it causes is told already. */
   repeat(reading: Reading): void {
-    for (let due = this.due; due !== null && due <= reading.received; due = this.due) this.pass(due)
-    this.apply(reading)
+    // As late as it was then, as far as can be told: a clock that was set back had not caught up.
+    const now = Math.max(this.#state.heard, reading.received)
+    for (let due = this.due; due !== null && due <= now; due = this.due) this.pass(due)
+    this.apply(reading, now)
   }
 
   /** The gateway hears again since `at`: what was not heard before says nothing about the sensors. */
@@ -118,16 +128,17 @@ export class AlarmGroup {
   }
 
   /** Evaluates what waits and may go, in the order of its time. */
-  #release(may: (reading: Reading) => boolean, told: Told[]): void {
+  #release(may: (one: Waiting) => boolean, told: Told[]): void {
     const { waiting } = this.#state
     const count = waiting.findLastIndex(may) + 1
-    for (const reading of waiting.splice(0, count)) this.#evaluate(reading, told)
+    for (const one of waiting.splice(0, count)) this.#evaluate(one, told)
   }
 
-  #evaluate(reading: Reading, told: Told[]): void {
+  #evaluate(one: Waiting, told: Told[]): void {
     const state = this.#state
+    const { reading, heard } = one
     const { metric } = reading
-    const time = eventTime(reading)
+    const time = timeOf(one)
     const newest = Object.hasOwn(state.newest, metric) ? state.newest[metric] : undefined
     // Later than it was waited for: what came after it is decided already, and stays so.
     if (newest !== undefined && time < newest) return
@@ -137,6 +148,9 @@ export class AlarmGroup {
     const { last } = state
     state.last = reading
     for (const alarm of this.alarms)
-      for (const transition of alarm.evaluate(reading, at, last)) told.push({ alarm, transition })
+      for (const transition of alarm.evaluate(reading, at, heard, last)) told.push({ alarm, transition })
   }
 }
+
+/** Event time: the device's, or the gateway's where the device gave none. */
+const timeOf = ({ reading, heard }: Waiting): Millis => reading.time ?? heard

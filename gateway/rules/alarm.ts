@@ -12,7 +12,7 @@ import {
 } from './lifecycle.ts'
 import type { Rule } from './rule.ts'
 import { isWorse } from './severity.ts'
-import { type Change, dueAt, freshTiming, observe, settle, type TimingState } from './timing.ts'
+import { type Change, countsAt, dueAt, freshTiming, observe, settle, type TimingState } from './timing.ts'
 
 /** Everything that an alarm remembers; plain data, as it is stored. */
 export interface AlarmSnapshot {
@@ -66,9 +66,6 @@ export interface ActionNote {
 }
 
 const NONE: readonly Transition[] = []
-
-/** Event time of a reading: the device's, or the gateway's where the device gave none. */
-export const eventTime = (reading: Reading): Millis => reading.time ?? reading.received
 
 /** What one rule has found out about one series (or device). It is told of readings in the order of their event time. */
 export class Alarm {
@@ -126,17 +123,19 @@ export class Alarm {
 
   /**
    * @param time its event time, or that of a reading of another metric which came before it
+   * @param heard when the gateway heard it
    * @param last the reading before this one
    */
-  evaluate(reading: Reading, time: Millis, last: Reading): readonly Transition[] {
+  evaluate(reading: Reading, time: Millis, heard: Millis, last: Reading): readonly Transition[] {
     const { condition } = this.rule
     if (condition.kind === 'missing') return NONE
     const sample = { value: reading.value, time }
     this.#memory ??= freshMemory(condition, sample)
-    const shown = evaluate(condition, this.#memory, reading.metric, sample, this.#timing.counts)
+    const active = countsAt(this.#timing, time, this.rule)
+    const shown = evaluate(condition, this.#memory, reading.metric, sample, active)
     if (shown === undefined) return NONE
     const { of } = this.rule
-    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, reading.received, reading, last)
+    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, heard, reading, last)
   }
 
   /** Of one that waits for silence: the series was heard of, by whatever reading. */
@@ -148,22 +147,18 @@ export class Alarm {
    * When something happens by the gateway's clock if nothing is heard until then; null when nothing does.
    *
    * @param heard when the gateway last heard of the series
+   * @param lateness how long readings wait for those before them: what could contradict may come as late as that
    */
-  due(heard: Millis): Millis | null {
-    const { condition } = this.rule
-    const silent = condition.kind === 'missing' && this.#waitsForSilence ? heard + condition.after : null
-    return earliest(dueAt(this.#timing, this.rule), earliest(silent, this.#life.shelvedUntil))
+  due(heard: Millis, lateness: Millis): Millis | null {
+    return earliest(this.#settlesAt(lateness), earliest(this.#silentAt(heard), this.#life.shelvedUntil))
   }
 
   /** The gateway's clock has come to `now`. */
-  pass(now: Millis, heard: Millis, last: Reading): Transition[] {
+  pass(now: Millis, heard: Millis, lateness: Millis, last: Reading): Transition[] {
     const found: Transition[] = []
-    const { condition } = this.rule
-    if (condition.kind === 'missing' && this.#waitsForSilence && heard + condition.after <= now) {
-      const at = heard + condition.after
-      found.push(...this.#observe('missing', at, at, last, last))
-    }
-    const due = dueAt(this.#timing, this.rule)
+    const silent = this.#silentAt(heard)
+    if (silent !== null && silent <= now) found.push(...this.#observe('missing', silent, silent, last, last))
+    const due = this.#settlesAt(lateness)
     const change = due !== null && due <= now ? settle(this.#timing, this.rule) : null
     if (change) this.#happen(change, last, found)
     const { shelvedUntil } = this.#life
@@ -204,8 +199,18 @@ export class Alarm {
     }
   }
 
-  get #waitsForSilence(): boolean {
-    return this.#timing.counts === null && this.#timing.pending === null
+  /** When silence has lasted long enough; null when that is known already. */
+  #silentAt(heard: Millis): Millis | null {
+    const { condition } = this.rule
+    const { counts, pending } = this.#timing
+    const isKnown = pending === null ? counts !== null : pending.to !== null
+    return condition.kind === 'missing' && !isKnown ? heard + condition.after : null
+  }
+
+  /** When the pending change happens if nothing contrary is heard. Silence is heard by the clock, and never late. */
+  #settlesAt(lateness: Millis): Millis | null {
+    const due = dueAt(this.#timing, this.rule)
+    return due === null || this.rule.condition.kind === 'missing' ? due : due + lateness
   }
 
   #observe(

@@ -13,8 +13,9 @@ export class Backtest {
   readonly #engine: Engine
   #next: Offset = 0
 
-  constructor(rules: RuleSet) {
-    this.#engine = new Engine(rules, NOTHING_KEPT, { from: 0 })
+  /** @param self what the gateway calls itself among the devices (`@` and its name), for what it tells of itself */
+  constructor(rules: RuleSet, self: string) {
+    this.#engine = new Engine(rules, NOTHING_KEPT, { from: 0 }, self)
   }
 
   /** The next reading, in the order in which the gateway took them in; what was due before it came is told first. */

@@ -87,6 +87,11 @@ function metricFaults({ when, match, overrides }: RuleInput, path: Path): Explan
         path: [...at, 'match', 'metric'],
         message: `expected no metric: the rule decides once for all its metrics, got '${override.match.metric}'`,
       })
+    if (override.match.labels !== undefined)
+      faults.push({
+        path: [...at, 'match', 'labels'],
+        message: 'expected no labels: the rule decides once for all its metrics, and each has labels of its own',
+      })
     const others = override.when ? metricsOf(override.when).filter((metric) => !metrics.includes(metric)) : []
     if (others.length > 0)
       faults.push({

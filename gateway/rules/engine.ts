@@ -3,8 +3,9 @@ import { type ActionNote, Alarm, type Era } from './alarm.ts'
 import { AlarmGroup, type Told } from './alarm-group.ts'
 import { DueQueue } from './due-queue.ts'
 import { toEvent } from './event.ts'
+import { calm, type FloodLimit, type FloodState, FloodWatch } from './flood.ts'
 import { Held } from './held.ts'
-import type { GroupKeeper, StoredGroup } from './kept.ts'
+import { type GroupKeeper, isFlood, type StoredEngine, type StoredGroup } from './kept.ts'
 import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
 
@@ -35,7 +36,9 @@ export class Engine {
   #rules: RuleSet
   #slots = new Map<string, Map<string, Slot>>()
   #held = new Map<string, Held>()
-  #due = new DueQueue<Held>()
+  #due = new DueQueue<Held | FloodWatch>()
+  /** By rule. */
+  readonly #floods = new Map<string, FloodWatch>()
   #now: Millis = 0
   /** Offset after the newest record that was taken in. */
   #next: Offset = 0
@@ -44,8 +47,14 @@ export class Engine {
 
   readonly #era: Era
 
-  /** @param era kept by whoever keeps the engine; it changes when alarms are removed */
-  constructor(rules: RuleSet, keeper: GroupKeeper, era: Era) {
+  readonly #self: string
+
+  /**
+   * @param era kept by whoever keeps the engine; it changes when alarms are removed
+   * @param self what the gateway calls itself among the devices, for what it tells of itself
+   */
+  constructor(rules: RuleSet, keeper: GroupKeeper, era: Era, self: string) {
+    this.#self = self
     this.#rules = rules
     this.#keeper = keeper
     this.#era = era
@@ -60,11 +69,11 @@ export class Engine {
     const events = this.advance(reading.received)
     this.#next = offset + 1
     for (const held of this.#slotOf(reading, events).groups) {
-      const told = held.group.apply(reading)
+      const told = held.group.apply(reading, this.#now)
       held.appliedTo = offset + 1
       this.#keeper.changed(held, offset, told.length > 0 || !held.stored)
       held.stored = true
-      tell(told, events)
+      this.#tell(told, events, this.#now)
       this.#schedule(held)
     }
     return events
@@ -76,17 +85,32 @@ export class Engine {
     this.#now = Math.max(this.#now, now)
     const events: ThresholdEvent[] = []
     for (let next = this.#due.takeDue(this.#now); next; next = this.#due.takeDue(this.#now)) {
-      const { at, what: held } = next
-      // Its series was bound anew since.
-      if (this.#held.get(held.name) !== held) continue
-      if (held.queued === at) held.queued = null
-      // Nothing for a group that was heard of since it was put into the queue: its turn comes later.
-      const told = held.group.pass(at)
-      if (told.length > 0) this.#urgent(held)
-      tell(told, events)
-      this.#schedule(held)
+      const { at, what } = next
+      if (what instanceof FloodWatch) this.#passFlood(what, at, events)
+      else this.#passGroup(what, at, events)
     }
     return events
+  }
+
+  #passGroup(held: Held, at: Millis, events: ThresholdEvent[]): void {
+    // Its series was bound anew since.
+    if (this.#held.get(held.name) !== held) return
+    if (held.queued === at) held.queued = null
+    // Nothing for a group that was heard of since it was put into the queue: its turn comes later.
+    const told = held.group.pass(at)
+    if (told.length > 0) this.#urgent(held)
+    this.#tell(told, events, at)
+    this.#schedule(held)
+  }
+
+  #passFlood(watch: FloodWatch, at: Millis, events: ThresholdEvent[]): void {
+    if (watch.queued === at) watch.queued = null
+    const event = watch.pass(at)
+    if (event) {
+      this.#keeper.changed(watch, null, true)
+      events.push(event)
+    }
+    this.#scheduleFlood(watch)
   }
 
   /** When `advance` has something to do; null when nothing is due ever. */
@@ -130,6 +154,12 @@ export class Engine {
     this.#due = new DueQueue()
     const events: ThresholdEvent[] = []
     for (const reading of known) this.#slotOf(reading, events, before)
+    const ids = new Set(rules.ids)
+    for (const watch of this.#floods.values())
+      if (ids.has(watch.rule)) {
+        watch.queued = null
+        this.#scheduleFlood(watch)
+      } else this.#endFlood(watch, Math.max(at, this.#now), events)
     // In the same order on every gateway, however it came to its groups.
     for (const held of [...before.values()].sort((one, other) => (one.name < other.name ? -1 : 1))) {
       const next = this.#held.get(held.name)
@@ -159,9 +189,16 @@ export class Engine {
   }
 
   /** What was stored, all of it, before anything else. */
-  restore(stored: ReadonlyMap<string, StoredGroup>): void {
-    for (const [name, { last }] of stored) if (!this.#held.has(name)) this.#slotOf(last, [], stored)
-    for (const [name, { appliedTo }] of stored) {
+  restore(stored: StoredEngine): void {
+    const groups = new Map<string, StoredGroup>()
+    const floods = new Map<string, FloodState>()
+    for (const [name, one] of stored)
+      if (isFlood(one)) floods.set(name, one)
+      else groups.set(name, one)
+    this.#restoreFloods(floods)
+    for (const [name, { last }] of groups) if (!this.#held.has(name)) this.#slotOf(last, [], groups)
+    for (const [name, { appliedTo, heard }] of groups) {
+      this.#now = Math.max(this.#now, heard)
       const held = this.#held.get(name)
       if (!held) {
         this.#keeper.gone(name)
@@ -270,10 +307,57 @@ export class Engine {
       if (names.has(alarm.name)) continue
       if (alarm.transition > 0) this.#era.from = Math.max(this.#era.from, at + 1, alarm.since + 1)
       const told = held.group.remove(alarm, at)
-      if (told) tell([told], events)
+      if (told) this.#tell([told], events, at)
     }
     // That they are gone is stored with the telling.
     if (next && held.group.alarms.some(({ name }) => !names.has(name))) this.#urgent(next)
+  }
+
+  #tell(told: readonly Told[], events: ThresholdEvent[], at: Millis): void {
+    for (const { alarm, transition } of told) {
+      if (!transition.announced) continue
+      events.push(toEvent(alarm, transition))
+      const { flood } = alarm.rule
+      if (transition.kind === 'raised' && flood !== null)
+        this.#raisedUnder(alarm.rule.id, flood, transition.reading.device, at, events)
+    }
+  }
+
+  #raisedUnder(rule: string, limit: FloodLimit, device: string, at: Millis, events: ThresholdEvent[]): void {
+    let watch = this.#floods.get(rule)
+    if (!watch) {
+      watch = new FloodWatch(rule, this.#self, calm(limit), this.#era)
+      this.#floods.set(rule, watch)
+    }
+    const event = watch.raised(device, limit, at)
+    if (event) events.push(event)
+    this.#keeper.changed(watch, null, true)
+    this.#scheduleFlood(watch)
+  }
+
+  #restoreFloods(floods: ReadonlyMap<string, FloodState>): void {
+    for (const [name, state] of floods) {
+      const [, , rule = ''] = JSON.parse(name) as string[]
+      const watch = new FloodWatch(rule, this.#self, state, this.#era)
+      this.#floods.set(rule, watch)
+      this.#scheduleFlood(watch)
+    }
+  }
+
+  #endFlood(watch: FloodWatch, at: Millis, events: ThresholdEvent[]): void {
+    const event = watch.end(at)
+    if (event) events.push(event)
+    // Should it come back, it is numbered anew.
+    this.#era.from = Math.max(this.#era.from, at + 1)
+    this.#floods.delete(watch.rule)
+    this.#keeper.gone(watch.name)
+  }
+
+  #scheduleFlood(watch: FloodWatch): void {
+    const { due } = watch
+    if (due === null || (watch.queued !== null && watch.queued <= due)) return
+    watch.queued = due
+    this.#due.push(due, watch.name, watch)
   }
 
   #find(device: string, name: string): { held: Held; alarm: Alarm } | null {
@@ -294,10 +378,6 @@ export class Engine {
     held.queued = due
     this.#due.push(due, held.name, held)
   }
-}
-
-function tell(told: readonly Told[], events: ThresholdEvent[]): void {
-  for (const { alarm, transition } of told) if (transition.announced) events.push(toEvent(alarm, transition))
 }
 
 function sameLabels(one: Reading['labels'], other: Reading['labels']): boolean {

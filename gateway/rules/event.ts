@@ -12,7 +12,7 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
   const { device } = reading
   const crossed = is ?? was
   return {
-    id: `${device}/${name}/${since}/${number}`,
+    id: [device, name, since, number].map((part) => String(part).replace(/[%/]/g, encodeURIComponent)).join('/'),
     device,
     rule: name,
     transition: number,

@@ -1,5 +1,6 @@
 import type { Offset } from '../../sync/contract/index.ts'
 import type { GroupSnapshot } from './alarm-group.ts'
+import type { FloodState } from './flood.ts'
 
 /** What is stored of a group of alarms. */
 export interface StoredGroup extends GroupSnapshot {
@@ -7,12 +8,17 @@ export interface StoredGroup extends GroupSnapshot {
   appliedTo: Offset
 }
 
-/** A group of alarms as a part of the state machine's snapshot. */
+/** A group of alarms (or the watch over a rule's floods) as a part of the state machine's snapshot. */
 export interface KeptGroup {
-  /** `["series",device,metric]`, or `["rule",device,id]` for a rule over several metrics. */
+  /** `["series",device,metric]`, `["rule",device,id]` for a rule over several metrics, or `["flood","",id]`. */
   readonly name: string
-  toJSON(): StoredGroup
+  toJSON(): StoredGroup | FloodState
 }
+
+/** Everything that was stored of an engine, by name. */
+export type StoredEngine = ReadonlyMap<string, StoredGroup | FloodState>
+
+export const isFlood = (stored: StoredGroup | FloodState): stored is FloodState => 'flood' in stored
 
 /**
  * Stores the groups that changed. A replay of the readings finds everything out again but what was told (that must not

@@ -70,6 +70,7 @@ const BASE = {
   of: null,
   latch: false,
   reraiseAfter: 0,
+  flood: null,
 } satisfies Omit<Rule, 'id' | 'condition'>
 
 const SETTINGS = Object.keys(BASE) as Setting[]
@@ -172,7 +173,7 @@ export class RuleSet {
       id: input.id,
       condition: conditionOf(kind, given, (settings as unknown as Rule).severity),
     } as Rule
-    const { message: _, labels: __, severity: ___, ...decides } = rule
+    const { message: _, labels: __, severity: ___, flood: ____, ...decides } = rule
     const many = kind !== 'when' && input.match.metric.includes('*')
     return {
       rule,

@@ -1,4 +1,5 @@
 import type { Millis } from '../../sync/contract/index.ts'
+import type { FloodLimit } from './flood.ts'
 
 /** How urgent an alarm is, most urgent first (ISA-18.2: priority). */
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'] as const
@@ -74,4 +75,6 @@ export interface Rule {
   latch: boolean
   /** An alarm that cleared is not raised again within this time. */
   reraiseAfter: Millis
+  /** When its alarms together are a flood; null = never. */
+  flood: FloodLimit | null
 }

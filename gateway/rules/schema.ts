@@ -214,10 +214,20 @@ const settings = {
     .optional(),
   latch: flag('A cleared alarm stays until somebody resets it.').optional(),
   reraiseAfter: duration('Least time between clearing and raising again.').optional(),
+  flood: z
+    .strictObject({
+      alarms: integer('More than this many alarms of the rule,', { min: 1, max: 1000 }),
+      within: duration('raised within this time, are a flood.', { min: 1 }),
+    })
+    .optional()
+    .meta({ description: 'Beginning and end of a flood are told as one event each.', 'x-type': 'section' }),
 }
 
 /** Every setting besides the condition, by name. */
 export type Setting = keyof typeof settings
+
+/** A flood is one of a whole rule. */
+const { flood: _, ...ofSeries } = settings
 
 const override = z.strictObject({
   match: z.strictObject({
@@ -225,7 +235,7 @@ const override = z.strictObject({
     metric: z.string().min(1).optional(),
     labels: labels.optional(),
   }),
-  ...settings,
+  ...ofSeries,
   ...conditions,
 })
 

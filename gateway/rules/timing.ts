@@ -75,6 +75,12 @@ export function dueAt(state: TimingState, delays: Delays): Millis | null {
   return pending ? pending.received + waitOf(state, pending, delays) : null
 }
 
+/** The condition as it counts at an event time that no reading was taken in for yet. */
+export function countsAt(state: TimingState, time: Millis, delays: Delays): string | null {
+  const { pending } = state
+  return pending && pending.since + waitOf(state, pending, delays) <= time ? pending.to : state.counts
+}
+
 /** The pending change happens, because nothing contrary was heard until `dueAt`. */
 export function settle(state: TimingState, delays: Delays): Change | null {
   const { pending } = state

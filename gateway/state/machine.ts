@@ -14,7 +14,7 @@ import {
   Engine,
   RuleSet,
   type RuleSetInput,
-  type StoredGroup,
+  type StoredEngine,
 } from '../rules/index.ts'
 import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
@@ -67,7 +67,7 @@ export class StateMachine implements StateKeeper {
   constructor(settings: MachineSettings) {
     this.#settings = settings
     this.#rules = new RuleBook(settings.gateway)
-    this.#engine = new Engine(new RuleSet(), this.#slices, this.#rules.era)
+    this.#engine = this.#engineOf(new RuleSet())
   }
 
   /** Whether the reading is one that was taken in before. */
@@ -163,18 +163,18 @@ export class StateMachine implements StateKeeper {
     this.#queue.clear()
     this.#slices.clear()
     this.#rules.clear()
-    const groups = new Map<string, StoredGroup>()
+    const groups = new Map<string, StoredPart>()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
       const kind = partKind(name)
       if (kind === 'rules') this.#rules.restore(snapshot)
-      else if (kind === 'alarms') groups.set(name, snapshot as StoredGroup)
+      else if (kind !== 'series') groups.set(name, snapshot as StoredPart)
       else {
         const { last } = snapshot as SeriesSnapshot
         this.#insert(new Entry(last.device, last.metric, Series.restore(snapshot as SeriesSnapshot)))
       }
     }
-    this.#engine = new Engine(this.#rules.compile(), this.#slices, this.#rules.era)
+    this.#engine = this.#engineOf(this.#rules.compile())
     this.#engine.restore(groups)
     for await (const [offset, line] of stored.records()) {
       const reading = readable(line)
@@ -188,6 +188,10 @@ export class StateMachine implements StateKeeper {
   /** What was rebuilt goes on at `now`. */
   resume(now: Millis): void {
     this.#engine.resume(now, this.lastReadings())
+  }
+
+  #engineOf(rules: RuleSet): Engine {
+    return new Engine(rules, this.#slices, this.#rules.era, this.#rules.device)
   }
 
   /** @returns the series that had to be forgotten for it */
@@ -239,6 +243,8 @@ export class StateMachine implements StateKeeper {
     return null
   }
 }
+
+type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
 
 /** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */
 function readable(line: string): Reading | null {

@@ -30,12 +30,13 @@ const RULES_CHANGED = '@rules'
  */
 export class RuleBook {
   readonly name = '["rules"]'
-  readonly #gateway: string
+  /** What the gateway calls itself among the devices. */
+  readonly device: string
   #stored: StoredBook = EMPTY
   readonly era: Era = { from: 0 }
 
   constructor(gateway: string) {
-    this.#gateway = gateway
+    this.device = `@${gateway}`
   }
 
   get sets(): ReadonlyMap<string, NamedRules> {
@@ -61,7 +62,7 @@ export class RuleBook {
       first: changes === 0 ? at : first,
       era: this.era,
     }
-    const device = `@${this.#gateway}`
+    const { device } = this
     const { first: since, changes: transition } = this.#stored
     const ids = new Set(input.rules.map(({ id }) => id))
     const idsBefore = new Set(

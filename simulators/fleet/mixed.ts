@@ -13,6 +13,8 @@ export interface MixedFleetOptions {
   qos?: readonly (0 | 1 | 2)[]
   /** Metrics of one device; forms with one metric a publish publish so many times a sample. */
   metrics?: number
+  /** How many times more often things go wrong in what they measure than in a real plant: 1 unless said. */
+  hurry?: number
   /** Scales how often devices misbehave: 0 never, 1 as a poor site does. */
   trouble?: number
 }
@@ -36,6 +38,7 @@ export function mixedFleet(options: MixedFleetOptions): DeviceSpec[] {
     qos = [1],
     metrics = 1,
     trouble = 0,
+    hurry = 1,
   } = options
   const kinds = Object.keys(SENSORS) as SensorName[]
   const digits = Math.max(3, `${options.devices}`.length)
@@ -48,7 +51,7 @@ export function mixedFleet(options: MixedFleetOptions): DeviceSpec[] {
     )
     return {
       device,
-      metrics: chosen.filter((kind) => kind !== undefined).map((kind) => sensor(kind, own)),
+      metrics: chosen.filter((kind) => kind !== undefined).map((kind) => sensor(kind, own, hurry)),
       form: forms[index % forms.length] ?? 'object',
       qos: qos[index % qos.length] ?? 1,
       ...(trouble > 0 ? { misbehaviour: misbehaviour(own, trouble) } : {}),

@@ -10,6 +10,7 @@ export interface LoadConnectionOptions extends ConnectOptions {
   topic: string
   device: string
   session: string
+  series?: number
   /** Publishes without an acknowledgement at most. */
   inFlight: number
   /** Sends so many readings in all. */

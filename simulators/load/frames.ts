@@ -14,6 +14,8 @@ export interface FrameOptions {
   session: string
   /** Frames that can be in flight: one slot each, packet identifiers 1 to `slots`. */
   slots: number
+  /** Series that take turns, at most 1000: the topic then ends with three digits, and these are written over. 1 unless said. */
+  series?: number
 }
 
 /**
@@ -29,12 +31,16 @@ export class FrameRing {
   readonly #seqAt: number
   readonly #timeAt: number
   readonly #valueAt: number
+  /** Where the three digits of the series are. */
+  readonly #seriesAt: number
+  readonly #series: number
+  #turn = 0
   readonly #seqDigits = new Uint8Array(SEQ_DIGITS)
   readonly #timeDigits = new Uint8Array(TIME_DIGITS)
   #seq = FIRST_SEQ - 1
   #time: Millis = 0
 
-  constructor({ topic, device, session, slots }: FrameOptions) {
+  constructor({ topic, device, session, slots, series = 1 }: FrameOptions) {
     if (!(Number.isInteger(slots) && slots >= 1 && slots <= 65_535)) {
       throw new UsageError('LOAD_WINDOW_INVALID', `expected 1 to 65535 publishes in flight, got ${slots}`)
     }
@@ -49,6 +55,8 @@ export class FrameRing {
     this.#timeAt = this.#seqAt + SEQ_DIGITS + timeKey.length
     this.#valueAt = this.#timeAt + TIME_DIGITS + valueKey.length
     const idAt = payloadAt - 2
+    this.#series = series
+    this.#seriesAt = idAt - 3
     this.slots = slots
     this.frameLength = frame.length
     this.#bytes = Buffer.alloc(frame.length * slots)
@@ -61,13 +69,15 @@ export class FrameRing {
 
   /** Writes the next reading into a slot, sent for the first time. */
   fill(slot: number, time: Millis): void {
-    this.#nextSeq()
+    const start = slot * this.frameLength
+    // Every series counts by itself.
+    if (this.#turn === 0) this.#nextSeq()
+    if (this.#series > 1) this.#takeTurn(start)
     if (time !== this.#time) {
       this.#time = time
       writeDigits(this.#timeDigits, time)
     }
     const bytes = this.#bytes
-    const start = slot * this.frameLength
     bytes[start] = PUBLISH_QOS1
     bytes.set(this.#seqDigits, start + this.#seqAt)
     bytes.set(this.#timeDigits, start + this.#timeAt)
@@ -87,6 +97,16 @@ export class FrameRing {
   /** The bytes of neighbouring slots. */
   frames(firstSlot: number, count: number): Buffer {
     return this.#bytes.subarray(firstSlot * this.frameLength, (firstSlot + count) * this.frameLength)
+  }
+
+  #takeTurn(start: number): void {
+    const bytes = this.#bytes
+    const at = start + this.#seriesAt
+    const turn = this.#turn
+    bytes[at] = ZERO + Math.floor(turn / 100)
+    bytes[at + 1] = ZERO + (Math.floor(turn / 10) % 10)
+    bytes[at + 2] = ZERO + (turn % 10)
+    this.#turn = turn + 1 === this.#series ? 0 : turn + 1
   }
 
   #nextSeq(): void {

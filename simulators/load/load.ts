@@ -25,6 +25,11 @@ export interface LoadOptions {
   /** Devices are called `<name>-<n>`. */
   name?: string
   metric?: string
+  /**
+   * Series of one connection, at most 1000, that take turns: metrics `<metric>000`, ... What is then acknowledged cannot be held
+   * against a ledger.
+   */
+  series?: number
   /** `{device}` and `{metric}` are filled in. */
   topic?: string
   /** Session of all devices; random by default, so that no gateway takes this run for a repeat. */
@@ -177,7 +182,16 @@ function check({ servers, connections, inFlight, duration, count, rate }: LoadOp
 }
 
 function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
-  const { connections, servers, name = 'load', metric = 'temperature', topic = TOPIC, username, password } = options
+  const {
+    connections,
+    servers,
+    name = 'load',
+    metric = 'temperature',
+    topic = TOPIC,
+    series = 1,
+    username,
+    password,
+  } = options
   const threads = Math.min(options.workers ?? 1, connections)
   const publishers = Array.from({ length: connections }, (_, index): PublisherSpec => {
     const device = `${name}-${`${index + 1}`.padStart(4, '0')}`
@@ -188,7 +202,8 @@ function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
       device,
       metric,
       session: run,
-      topic: fillTopic(topic, device, metric),
+      topic: fillTopic(topic, device, series === 1 ? metric : `${metric}000`),
+      series,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
     }

@@ -8,6 +8,8 @@ export interface PublisherSpec {
   device: string
   metric: string
   session: string
+  /** Series that take turns; see `FrameOptions`. */
+  series?: number
   username?: string
   password?: string
 }

@@ -19,11 +19,12 @@ export interface Sensor {
   spikes: SpikeSignal
 }
 
-type SensorKind = (seed: number) => Sensor
+/** @param hurry how many times more often (and shorter) things go wrong than in a real plant */
+type SensorKind = (seed: number, hurry: number) => Sensor
 
 /** A room: slow day, slower drift, a heater that goes wrong now and then. */
-const temperature: SensorKind = (seed) => {
-  const heater = spikes({ seed: deriveSeed(seed, 'heater'), every: 10 * MINUTE, lasting: MINUTE, size: [15, 25] })
+const temperature: SensorKind = (seed, hurry) => {
+  const heater = spikes({ seed: deriveSeed(seed, 'heater'), ...often(10 * MINUTE, MINUTE, hurry), size: [15, 25] })
   const signal = sum(
     dailyCycle({ mean: 21, amplitude: 3 }),
     drift({ seed: deriveSeed(seed, 'drift'), bound: 2, over: 2 * HOUR }),
@@ -34,8 +35,8 @@ const temperature: SensorKind = (seed) => {
 }
 
 /** The same room's air: highest when it is coldest; a shower, sometimes. */
-const humidity: SensorKind = (seed) => {
-  const shower = spikes({ seed: deriveSeed(seed, 'shower'), every: HOUR, lasting: 5 * MINUTE, size: [20, 40] })
+const humidity: SensorKind = (seed, hurry) => {
+  const shower = spikes({ seed: deriveSeed(seed, 'shower'), ...often(HOUR, 5 * MINUTE, hurry), size: [20, 40] })
   const signal = sum(
     dailyCycle({ mean: 45, amplitude: 8, peakHour: 4 }),
     drift({ seed: deriveSeed(seed, 'drift'), bound: 6, over: HOUR }),
@@ -46,8 +47,8 @@ const humidity: SensorKind = (seed) => {
 }
 
 /** A pipe: pumps that switch, water hammer. */
-const pressure: SensorKind = (seed) => {
-  const hammer = spikes({ seed: deriveSeed(seed, 'hammer'), every: 5 * MINUTE, lasting: 2_000, size: [3, 6] })
+const pressure: SensorKind = (seed, hurry) => {
+  const hammer = spikes({ seed: deriveSeed(seed, 'hammer'), ...often(5 * MINUTE, 2_000, hurry), size: [3, 6] })
   const signal = sum(
     constant(6),
     steps({ seed: deriveSeed(seed, 'pumps'), every: 3 * MINUTE, size: 1 }),
@@ -58,8 +59,8 @@ const pressure: SensorKind = (seed) => {
 }
 
 /** A motor's bearing: mostly noise, worse for a while when something is caught. */
-const vibration: SensorKind = (seed) => {
-  const jam = spikes({ seed: deriveSeed(seed, 'jam'), every: 15 * MINUTE, lasting: 20_000, size: [4, 9] })
+const vibration: SensorKind = (seed, hurry) => {
+  const jam = spikes({ seed: deriveSeed(seed, 'jam'), ...often(15 * MINUTE, 20_000, hurry), size: [4, 9] })
   const signal = sum(
     constant(1.8),
     drift({ seed: deriveSeed(seed, 'wear'), bound: 0.8, over: 6 * HOUR }),
@@ -70,8 +71,8 @@ const vibration: SensorKind = (seed) => {
 }
 
 /** Electrical power of a machine that is switched. */
-const power: SensorKind = (seed) => {
-  const inrush = spikes({ seed: deriveSeed(seed, 'inrush'), every: 4 * MINUTE, lasting: 500, size: [4_000, 7_000] })
+const power: SensorKind = (seed, hurry) => {
+  const inrush = spikes({ seed: deriveSeed(seed, 'inrush'), ...often(4 * MINUTE, 500, hurry), size: [4_000, 7_000] })
   const signal = sum(
     constant(1_500),
     steps({ seed: deriveSeed(seed, 'load'), every: 2 * MINUTE, size: 1_200 }),
@@ -86,4 +87,11 @@ export const SENSORS = { temperature, humidity, pressure, vibration, power } as 
 
 export type SensorName = keyof typeof SENSORS
 
-export const sensor = (name: SensorName, seed: number): Sensor => SENSORS[name](deriveSeed(seed, name))
+export const sensor = (name: SensorName, seed: number, hurry = 1): Sensor =>
+  SENSORS[name](deriveSeed(seed, name), hurry)
+
+/** In a hurry, a spike still lasts as long as a few samples. */
+const SHORTEST: Millis = 600
+
+const often = (every: Millis, lasting: Millis, hurry: number): { every: Millis; lasting: Millis } =>
+  hurry === 1 ? { every, lasting } : { every: every / hurry, lasting: Math.max(SHORTEST, lasting / hurry) }

@@ -5,12 +5,13 @@ import { stringify } from 'yaml'
 import type { GatewayStatus } from '../../gateway/observe/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
-import { CentralCluster, type CentralServer, freePorts, startCentral, startCluster } from '../central/index.ts'
+import { CentralCluster, type CentralServer, startCentral, startCluster } from '../central/index.ts'
 import { FaultProxy, type Release } from '../faults/index.ts'
 import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
-import { Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
+import { auditAlarms, Ledger, natsCentral, type Verdict, verify } from '../ledger/index.ts'
 import { GatewayProcess } from './gateway-process.ts'
-import { isFree } from './port.ts'
+import { portOr } from './port.ts'
+import { SITE_THRESHOLDS, siteRules } from './rules.ts'
 import { type SiteSummary, summarise } from './summary.ts'
 
 export interface SiteOptions {
@@ -46,8 +47,9 @@ export interface SiteAddresses {
   centralUrl: string
   site: string
   gateway: string
-  /** Configuration file of the gateway. */
+  /** Configuration file of the gateway, and where it keeps its data. */
   config: string
+  dataDir: string
 }
 
 /** How the site is right now. */
@@ -60,6 +62,9 @@ export interface SiteView {
 const SITE = 'demo'
 const GATEWAY = 'gw-1'
 const DRAIN_WITHIN: Millis = 60_000
+const RULES_FILE = 'rules.yaml'
+/** Nobody watches a site in a box for hours: what goes wrong in a plant within an hour goes wrong here in three minutes. */
+const HURRY = 20
 
 /**
  * A site in a box: a central JetStream, a network that can be cut, a gateway that can be killed, sensors, and a ledger of
@@ -116,6 +121,7 @@ export class Site {
       onStep('starting a gateway')
       const mqttPort = await portOr(options.mqttPort, random)
       const config = join(dir, 'tidegate.yaml')
+      await writeFile(join(dir, RULES_FILE), stringify(siteRules()))
       const servers = links.map(({ port }) => `nats://127.0.0.1:${port}`)
       await writeFile(config, stringify(gatewayConfig(options, mqttPort, servers)))
       const gateway = new GatewayProcess({ entry: options.entry, config, clock })
@@ -124,7 +130,7 @@ export class Site {
       onStep('starting sensors')
       const ledger = new Ledger({ startedAt: clock.now() })
       const fleet = Fleet.start({
-        devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor' }),
+        devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor', hurry: HURRY }),
         gateways: [`mqtt://127.0.0.1:${mqttPort}`],
         ledger,
         rate: options.rate,
@@ -132,7 +138,8 @@ export class Site {
         ...(options.connections === undefined ? {} : { connections: options.connections }),
       })
       const [centralUrl = ''] = urlsOf(central)
-      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config }
+      const { dataDir = join(dir, 'gateway') } = options
+      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config, dataDir }
       return new Site({ addresses, gateway, central, links, fleet, ledger, clock })
     } catch (error) {
       for (const step of undo.reverse()) await step()
@@ -183,8 +190,10 @@ export class Site {
       const verdict = await verify(this.ledger, central, { settle: 1000, ...(signal ? { signal } : {}) })
       const { status } = this.gateway
       if (!status) throw new Error('the gateway ended before it could be asked')
+      // Readings that were given up may have crossed a threshold: nobody can say.
+      const alarms = await auditAlarms(central, SITE_THRESHOLDS, verdict.total.evicted === 0, signal)
       const run = { cuts: this.#cuts, kills: this.#kills, seconds: Math.round(seconds * 10) / 10 }
-      return { summary: summarise(status, verdict, run), verdict }
+      return { summary: summarise(status, verdict, alarms, run), verdict }
     } finally {
       await connection.close()
     }
@@ -219,6 +228,7 @@ function gatewayConfig(
 ): Record<string, unknown> {
   const own: Record<string, Record<string, unknown>> = {
     mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    rules: { file: RULES_FILE },
     ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
     central: { servers, replicas: servers.length },
     // A laptop with little room left should still be able to look at it.
@@ -227,10 +237,4 @@ function gatewayConfig(
   const sections = [...new Set([...Object.keys(own), ...Object.keys(more)])]
   const merged = sections.map((section) => [section, { ...own[section], ...more[section] }])
   return { site: SITE, gateway: GATEWAY, dataDir, ...Object.fromEntries(merged) }
-}
-
-/** The wanted port if nobody has it, else any. */
-async function portOr(wanted: number | undefined, random: Random): Promise<number> {
-  const [free = 0] = await freePorts(1, random)
-  return wanted !== undefined && (await isFree(wanted)) ? wanted : free
 }

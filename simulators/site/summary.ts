@@ -1,7 +1,7 @@
 import type { GatewayStatus } from '../../gateway/observe/index.ts'
-import type { Verdict } from '../ledger/index.ts'
+import type { AlarmVerdict, Verdict } from '../ledger/index.ts'
 
-/** What a run of a site came to. `lost`, `doubled` and `reordered` must be 0. */
+/** What a run of a site came to. `lost`, `doubled` and `reordered` must be 0, and so must those of `events`. */
 export interface SiteSummary {
   /** Readings that became durable on the gateway. */
   accepted: number
@@ -18,6 +18,8 @@ export interface SiteSummary {
   reordered: number
   /** In the stream without having been sent. */
   invented: number
+  /** Alarms of the site's own rules in the stream of events; `missed` and `doubled` must be 0. */
+  events: Omit<AlarmVerdict, 'findings'>
   /** Publishes that devices got acknowledged. */
   acknowledged: number
   /** Times that the link was cut, and the gateway killed. */
@@ -31,6 +33,7 @@ export interface SiteSummary {
 export function summarise(
   status: GatewayStatus,
   verdict: Verdict,
+  alarms: AlarmVerdict,
   run: { cuts: number; kills: number; seconds: number },
 ): SiteSummary {
   const { readings, deadletters } = status.outbox.lanes
@@ -45,8 +48,9 @@ export function summarise(
     doubled,
     reordered,
     invented,
+    events: { raised: alarms.raised, cleared: alarms.cleared, missed: alarms.missed, doubled: alarms.doubled },
     acknowledged,
     ...run,
-    findings: verdict.findings,
+    findings: [...verdict.findings, ...alarms.findings],
   }
 }

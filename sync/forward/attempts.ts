@@ -1,8 +1,6 @@
 import type { Millis } from '../contract/index.ts'
 import { type CentralSession, StreamMissingError, UnknownOutcomeError } from '../link/index.ts'
-import { type Clock, pause, type Random } from '../runtime/index.ts'
-import { Backoff } from './backoff.ts'
-import type { Breaker } from './breaker.ts'
+import { Backoff, type Breaker, type Clock, pause, type Random } from '../runtime/index.ts'
 
 /** Unknown outcomes in a row after which the connection itself is given up: a new one tells more than waiting. */
 const SUSPECT_AFTER = 2

@@ -8,9 +8,8 @@ import {
   STREAMS,
 } from '../contract/index.ts'
 import { type CentralDialer, type CentralSession, StreamMissingError, type StreamPlan } from '../link/index.ts'
-import { type Clock, pause, type Random } from '../runtime/index.ts'
+import { Breaker, type BreakerSettings, type BreakerState, type Clock, pause, type Random } from '../runtime/index.ts'
 import { Attempts } from './attempts.ts'
-import { Breaker, type BreakerSettings, type BreakerState } from './breaker.ts'
 import { EventForwarder } from './event-forwarder.ts'
 import type { ForwardEvents } from './events.ts'
 import { publishLatest } from './latest.ts'

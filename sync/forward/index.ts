@@ -1,6 +1,5 @@
 /** Carries the lanes of an outbox to the centre, exactly once. */
-
-export { Backoff } from './backoff.ts'
+export { Backoff } from '../runtime/index.ts'
 export type { ForwardEvents } from './events.ts'
 export { Forwarder, type ForwarderParts, type ForwarderSettings, type ForwarderStatus } from './forwarder.ts'
 export { decodePackBody, decodePackFacts, offsetsOf, type PackFacts } from './pack.ts'

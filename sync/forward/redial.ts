@@ -1,7 +1,6 @@
 import type { Millis } from '../contract/index.ts'
 import type { CentralDialer, CentralSession } from '../link/index.ts'
-import { type Clock, pause, type Random } from '../runtime/index.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff, type Clock, pause, type Random } from '../runtime/index.ts'
 
 /** A dial that has not answered after this long gets company: it may hang in a network that is already back. */
 const HEDGE_AFTER: Millis = 500

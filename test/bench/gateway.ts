@@ -22,6 +22,8 @@ export interface GatewaySettings {
   servers: readonly string[]
   forward?: Readonly<Record<string, unknown>>
   env?: Readonly<Record<string, string>>
+  /** A rule set; none unless said. */
+  rules?: unknown
 }
 
 /** A gateway as people run it (all defaults), in a process of its own, not started yet. */
@@ -35,17 +37,21 @@ export async function makeGateway(
   const config = join(dir, 'tidegate.yaml')
   await mkdir(dir, { recursive: true })
   await writeFile(config, gatewayYaml(settings, mqttPort))
+  if (settings.rules) await writeFile(join(dir, RULES_FILE), stringify(settings.rules))
   const gateway = new GatewayProcess({ entry, config, env, every: 250 })
   await scope.defer(() => gateway.stop())
   return { process: gateway, mqttPort }
 }
 
+const RULES_FILE = 'rules.yaml'
+
 /** The text of its configuration file. */
-export function gatewayYaml({ dir, servers, forward = {} }: GatewaySettings, mqttPort: number): string {
+export function gatewayYaml({ dir, servers, forward = {}, rules = null }: GatewaySettings, mqttPort: number): string {
   return stringify({
     ...OWNER,
     dataDir: join(dir, 'outbox'),
     mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    ...(rules ? { rules: { file: RULES_FILE } } : {}),
     ingest: { topics: [{ template: TOPIC }] },
     central: { servers: [...servers], replicas: servers.length === 3 ? 3 : 1 },
     outbox: { maxBytes: '10GB' },

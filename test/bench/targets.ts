@@ -11,6 +11,8 @@ export interface Target {
 export const TARGETS: Readonly<Record<string, Target>> = {
   'ingest-qos1': { of: 'ratio', atLeast: 0.8 },
   'ingest-qos1-durable': { of: 'ratio', atLeast: 25 },
+  'rules-apply': { of: 'ours', atLeast: 2_000_000 },
+  'rules-ingest': { of: 'ratio', atLeast: 0.8 },
   'forward-r1': { of: 'ratio', atLeast: 20 },
   'forward-r1-packs': { of: 'ratio', atLeast: 0.6 },
   'forward-r3': { of: 'ratio', atLeast: 20 },

@@ -55,7 +55,8 @@ export async function drained(site: Site, within = 60_000): Promise<void> {
 /** The end of every test here: the central stream against the ledger. */
 export async function expectNothingWrong(site: Site): Promise<SiteSummary> {
   const { summary, verdict } = await site.finish()
-  expect(verdict.findings).toEqual([])
+  expect(summary.findings).toEqual([])
+  expect(summary.events).toMatchObject({ missed: 0, doubled: 0 })
   expect(summary).toMatchObject({ lost: 0, doubled: 0, reordered: 0, invented: 0, buffered: 0 })
   expect(verdict.ok).toBe(true)
   expect(summary.acknowledged).toBeGreaterThan(0)

@@ -20,6 +20,11 @@ export interface Recorded {
 /** A gateway as the CloudEvents `source` of what it decides. */
 export const sourceOf = (site: string, gateway: string): string => `/sites/${site}/gateways/${gateway}`
 
+const SITES_AND_GATEWAY = /^\/sites\/.*\/gateways\//s
+
+/** The name of the gateway in what `sourceOf` made. */
+export const gatewayOf = (source: string): string => source.replace(SITES_AND_GATEWAY, '')
+
 /**
  * A reading from its line: as it is in the central stream, as `tidegate tail --json` prints it, or made by hand, where a `time` is
  * enough.

@@ -1,7 +1,7 @@
 import { DeadLetterError, type Millis, type ThresholdEvent } from '../../../sync/contract/index.ts'
 import { Backtest, type RuleSet } from '../../rules/index.ts'
 import { kindOf } from '../events/index.ts'
-import { type RecordedBatch, recordedReading } from './recording.ts'
+import { gatewayOf, type RecordedBatch, recordedReading } from './recording.ts'
 
 export interface RehearsalOptions {
   rules: RuleSet
@@ -120,7 +120,7 @@ export class Rehearsal {
     const source = of ?? named
     let backtest = this.#gateways.get(source)
     if (!backtest) {
-      backtest = new Backtest(rules)
+      backtest = new Backtest(rules, `@${source === null ? 'gateway' : gatewayOf(source)}`)
       this.#gateways.set(source, backtest)
     }
     this.#tell(backtest.apply(reading), source)

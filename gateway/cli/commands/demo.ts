@@ -5,6 +5,8 @@ import type { Site, SiteSummary } from '../../../simulators/site/index.ts'
 import { describeError, UsageError } from '../../../sync/contract/index.ts'
 import { pause, seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
+import { describeAlarm, followAlarms } from '../demo/alarms.ts'
+import type { Editor } from '../demo/editor.ts'
 import { drawDoors, drawScene, number } from '../demo/screen.ts'
 import { Canvas, readWishes, type Wish } from '../demo/terminal.ts'
 import { makeTrouble } from '../demo/trouble.ts'
@@ -12,8 +14,10 @@ import { duration, flag, integer, text } from '../option.ts'
 
 const DRAW_EVERY = 250
 const HAPPENINGS = 6
+const ALARMS = 5
 const USUAL_MQTT_PORT = 1883
 const USUAL_CENTRAL_PORT = 4222
+const USUAL_EDITOR_PORT = 1880
 
 export const demo = defineCommand({
   name: 'demo',
@@ -28,6 +32,7 @@ export const demo = defineCommand({
     rate: integer('Samples a second of each sensor.', 1, 5),
     trouble: flag('Cut the link and kill the gateway now and then, all by itself.'),
     misbehave: flag('Sensors misbehave too: drop-outs, repeats, broken payloads, restarts, wrong clocks.'),
+    bare: flag('Without Node-RED.'),
     seed: integer('Makes the trouble repeatable.', 0),
     dir: text('DIR', 'Keep everything durable here; otherwise a temporary folder that is removed at the end.'),
   },
@@ -36,7 +41,7 @@ export const demo = defineCommand({
     { command: 'tidegate demo --for 20s --json', effect: 'runs unattended and prints a summary' },
     { command: 'tidegate demo --for 1m --trouble --misbehave', effect: 'everything goes wrong, nothing is lost' },
   ],
-  exitCodes: { 1: 'something was lost, doubled or reordered' },
+  exitCodes: { 1: 'something was lost, doubled or reordered, or an alarm was missed or told twice' },
   async run(context, { options }) {
     const entry = process.argv[1]
     if (entry === undefined)
@@ -60,14 +65,17 @@ export const demo = defineCommand({
         centralPort: USUAL_CENTRAL_PORT,
         onStep: (step) => tell(`${step} ...`),
       })
+      const editor = options.json || options.bare ? null : await openEditor(site, dir, context, tell)
       try {
-        await live(site, context, options)
+        await live(site, context, options, editor)
         tell('stopping the sensors, draining the outbox, comparing the stream with the ledger ...')
         const { summary, verdict } = await site.finish()
         if (options.json) context.stdout.write(`${JSON.stringify(summary)}\n`)
         else context.stdout.write(`${formatVerdict(verdict)}\n\n${conclude(summary)}\n`)
-        return summary.lost + summary.doubled + summary.reordered === 0 ? EXIT.ok : EXIT.failed
+        const { lost, doubled, reordered, events } = summary
+        return lost + doubled + reordered + events.missed + events.doubled === 0 ? EXIT.ok : EXIT.failed
       } finally {
+        if (editor && 'stop' in editor) await editor.stop()
         await site.stop()
       }
     } finally {
@@ -76,11 +84,27 @@ export const demo = defineCommand({
   },
 })
 
+async function openEditor(
+  site: Site,
+  dir: string,
+  { clock, signal }: Context,
+  tell: (line: string) => void,
+): Promise<Editor> {
+  tell('starting Node-RED ...')
+  const { startEditor } = await import('../demo/editor.ts')
+  const { portOr } = await import('../../../simulators/site/index.ts')
+  const port = await portOr(USUAL_EDITOR_PORT, systemRandom)
+  const editor = await startEditor(site.addresses, port, dir, { clock, random: systemRandom, signal })
+  if ('missing' in editor) tell(`without Node-RED: ${editor.missing}`)
+  return editor
+}
+
 /** Shows the site and does what is wished, until the time is over or somebody has seen enough. */
 async function live(
   site: Site,
   context: Context,
   options: { for: number | undefined; json: boolean; trouble: boolean; seed: number | undefined },
+  editor: Editor | null,
 ): Promise<void> {
   const { clock, signal } = context
   const enough = new AbortController()
@@ -96,6 +120,15 @@ async function live(
     if (happenings.length > HAPPENINGS) happenings.shift()
     if (!context.isTTY && !options.json) context.stdout.write(`${happenings.at(-1)}\n`)
   }
+  const alarms: string[] = []
+  const following = options.json
+    ? Promise.resolve()
+    : followAlarms(site.addresses, clock, enough.signal, (event) => {
+        const at = ((clock.monotonic() - started) / 1000).toFixed(1)
+        alarms.push(`${at.padStart(6)} s  ${describeAlarm(event)}`)
+        if (alarms.length > ALARMS) alarms.shift()
+        if (!context.isTTY) context.stdout.write(`${alarms.at(-1)}\n`)
+      })
   const keys = context.isTTY && context.stdin.isTTY === true && !options.json
   const wishes = wishFulfiller(site, happen, end)
   const stopReading = options.json ? () => undefined : readWishes(context, keys, wishes.wish)
@@ -107,8 +140,9 @@ async function live(
   const keepAlive = setInterval(() => {}, 60_000)
   try {
     if (options.json) await pause(clock, options.for ?? Number.POSITIVE_INFINITY, enough.signal)
-    else await show(site, context, { started, keys, happenings }, enough.signal)
+    else await show(site, context, { started, keys, happenings, alarms, editor }, enough.signal)
     await trouble
+    await following
     await wishes.idle()
   } finally {
     clearInterval(keepAlive)
@@ -122,12 +156,18 @@ async function live(
 async function show(
   site: Site,
   { stdout, clock, isTTY, env }: Context,
-  state: { started: number; keys: boolean; happenings: readonly string[] },
+  state: {
+    started: number
+    keys: boolean
+    happenings: readonly string[]
+    alarms: readonly string[]
+    editor: Editor | null
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const canvas = isTTY ? new Canvas(stdout) : null
   const colours = isTTY && env['NO_COLOR'] === undefined
-  if (!canvas) stdout.write(`${drawDoors(site.addresses, colours).join('\n')}\n`)
+  if (!canvas) stdout.write(`${drawDoors(site.addresses, state.editor, colours).join('\n')}\n`)
   let before = { at: clock.monotonic(), accepted: 0, forwarded: 0 }
   let rates = { accepted: 0, forwarded: 0 }
   while (!signal.aborted) {
@@ -148,7 +188,14 @@ async function show(
     if (canvas) {
       const { addresses } = site
       canvas.draw(
-        drawScene({ view, addresses, elapsed, rates, colours, keys: state.keys, happenings: state.happenings }),
+        drawScene({
+          view,
+          addresses,
+          elapsed,
+          rates,
+          colours,
+          ...state,
+        }),
       )
     } else if (readings)
       stdout.write(
@@ -192,7 +239,7 @@ function wishFulfiller(
 }
 
 function conclude(summary: SiteSummary): string {
-  const { accepted, forwarded, cuts, kills, lost, doubled, reordered } = summary
+  const { accepted, forwarded, cuts, kills, lost, doubled, reordered, events } = summary
   const trouble = cuts + kills > 0 ? ` with the link cut ${cuts} times and the gateway killed ${kills} times` : ''
-  return `${number(accepted)} readings accepted, ${number(forwarded)} stored centrally${trouble}: ${lost} lost, ${doubled} doubled, ${reordered} reordered.`
+  return `${number(accepted)} readings accepted, ${number(forwarded)} stored centrally${trouble}: ${lost} lost, ${doubled} doubled, ${reordered} reordered.\n${events.raised} alarms raised, ${events.cleared} cleared: ${events.missed} missed, ${events.doubled} told twice.`
 }

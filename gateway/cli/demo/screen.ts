@@ -1,15 +1,20 @@
 import type { SiteAddresses, SiteView } from '../../../simulators/site/index.ts'
 import type { Millis } from '../../../sync/contract/index.ts'
+import type { Editor } from './editor.ts'
 
 /** Everything that the screen shows; the screen is a pure picture of it. */
 export interface Scene {
   view: SiteView
   addresses: SiteAddresses
+  /** null without Node-RED. */
+  editor: Editor | null
   elapsed: Millis
   /** Readings made durable, and stored centrally, in the last second. */
   rates: { accepted: number; forwarded: number }
   /** What happened lately, newest last. */
   happenings: readonly string[]
+  /** What the alarms did lately, newest last. */
+  alarms: readonly string[]
   colours: boolean
   /** Whether keys are read one by one, or commands line by line. */
   keys: boolean
@@ -25,7 +30,7 @@ const painter =
 
 /** The whole screen as lines. */
 export function drawScene(scene: Scene): string[] {
-  const { view, addresses, happenings, keys } = scene
+  const { view, addresses, editor, happenings, alarms, keys } = scene
   const paint = painter(scene.colours)
   return [
     `${paint('bold', ' Tidegate')}  a site in a box${' '.repeat(38)}${paint('dim', clock(scene.elapsed))}`,
@@ -34,23 +39,27 @@ export function drawScene(scene: Scene): string[] {
     '',
     ...drawNumbers(scene, paint),
     '',
-    ...drawDoors(addresses, scene.colours),
+    ...drawDoors(addresses, editor, scene.colours),
     '',
     keys
       ? ` ${key(paint, 'c')} ${view.linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'k')} ${view.gateway ? 'kill -9' : 'restart'} the gateway   ${key(paint, 'q')} stop and check that nothing was lost`
       : ' Type a command and press return: cut, heal, kill, restart, quit',
     '',
     ...happenings.map((happening) => paint('dim', ` ${happening}`)),
+    ...(alarms.length > 0 ? ['', paint('bold', ' Alarms'), ...alarms.map((alarm) => ` ${alarm}`)] : []),
   ]
 }
 
 /** Where one can take part: what to type to publish, to watch, and what to subscribe to. */
-export function drawDoors(addresses: SiteAddresses, colours: boolean): string[] {
+export function drawDoors(addresses: SiteAddresses, editor: Editor | null, colours: boolean): string[] {
   const paint = painter(colours)
   return [
     ` ${paint('bold', 'Publish')}    mosquitto_pub -p ${addresses.mqttPort} -q 1 -t sensors/me/temperature -m 21.5`,
     ` ${paint('bold', 'Watch')}      npx tidegate tail --config ${addresses.config}`,
-    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS`,
+    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS; alarms: events.${addresses.site}.>, stream EVENTS`,
+    ...(editor && 'url' in editor
+      ? [` ${paint('bold', 'Draw rules')} ${editor.url}, user ${editor.user}, password ${editor.password}`]
+      : []),
   ]
 }
 
@@ -85,9 +94,10 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
       '',
       '',
       '',
+      '',
     ]
   }
-  const { readings, deadletters } = gateway.outbox.lanes
+  const { readings, events, deadletters } = gateway.outbox.lanes
   const row = (name: string, value: string, meaning: string): string =>
     `  ${name.padEnd(14)}${value.padStart(12)}   ${paint('dim', meaning)}`
   const age = gateway.oldestPending === null ? '' : `, the oldest for ${seconds(gateway.oldestPending)}`
@@ -99,6 +109,11 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
       'buffered',
       readings.pending > 0 ? paint('yellow', buffered.padStart(12)) : buffered,
       `waiting for the link${age}`,
+    ),
+    row(
+      'alarm events',
+      number(events.accepted),
+      `decided with their readings, ${number(events.pending)} waiting for the link`,
     ),
     row('dead letters', number(deadletters.accepted), 'broken payloads, kept with the reason'),
     row('repeats', number(gateway.counters.repeats ?? 0), 'sent again by sensors, recognised, not stored twice'),

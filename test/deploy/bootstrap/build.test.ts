@@ -13,7 +13,13 @@ async function tree(files: Record<string, string>): Promise<string> {
   return root
 }
 
-const SOURCES = { 'tsconfig.json': '{}', 'package-lock.json': '{}', 'gateway/a.ts': 'a', 'sync/b/c.ts': 'c' }
+const SOURCES = {
+  'tsconfig.json': '{}',
+  'package-lock.json': '{}',
+  'gateway/a.ts': 'a',
+  'sync/b/c.ts': 'c',
+  'flows/n.html': 'n',
+}
 
 describe('hashSources', () => {
   it('depends on names and contents only', async () => {
@@ -26,6 +32,7 @@ describe('hashSources', () => {
 
   it.each<[string, (root: string) => Promise<unknown>]>([
     ['is changed', (root) => writeFile(join(root, 'gateway/a.ts'), 'b')],
+    ['that Node-RED reads is changed', (root) => writeFile(join(root, 'flows/n.html'), 'm')],
     ['is new', (root) => writeFile(join(root, 'gateway/d.ts'), '')],
     ['is gone', (root) => rm(join(root, 'sync/b/c.ts'))],
     ['is renamed', (root) => rename(join(root, 'gateway/a.ts'), join(root, 'gateway/z.ts'))],

@@ -193,6 +193,6 @@ describe('rules of a running gateway', () => {
     await live.publish('press-4', 'humidity', 40)
     await live.stop()
     const { stdout } = await tidegate('outbox', 'inspect', '--data', live.dir, '--json')
-    expect(JSON.parse(stdout)).toMatchObject({ series: 2, alarms: 2, rules: 1 })
+    expect(JSON.parse(stdout)).toMatchObject({ series: 2, alarms: 2, floods: 0, rules: 1 })
   })
 })

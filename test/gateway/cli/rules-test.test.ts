@@ -222,7 +222,10 @@ describe('a back-test', () => {
     expect(decided).toHaveLength(15)
     const { exitCode, stdout } = await tidegate('rules', 'test', rules, '--outbox', '--config', live.file, '--json')
     expect(exitCode).toBe(0)
-    expect(stdout.split('\n').slice(0, -1)).toEqual(decided)
+    const source = '/sites/site/gateways/gw'
+    expect(stdout.split('\n').slice(0, -1)).toEqual(
+      decided.map((one) => JSON.stringify({ ...(JSON.parse(one) as object), source })),
+    )
   })
 })
 

@@ -19,6 +19,7 @@ const RULE: Rule = {
   of: null,
   latch: false,
   reraiseAfter: 0,
+  flood: null,
 }
 
 const said = (time: number, value: Reading['value'], extra: Partial<Reading> = {}): Reading => ({

@@ -202,6 +202,80 @@ describe('the engine', () => {
     expect(engine.advance(60_000)).toHaveLength(1)
   })
 
+  const said = (value: number, time: number, received: number): Reading => ({
+    device: 'd',
+    metric: 'm',
+    value,
+    time,
+    received,
+  })
+  const words = (events: readonly ThresholdEvent[]): string[] =>
+    events.map(({ type, time }) => `${type.split('.').at(-1)} ${time}`)
+
+  it('compares a reading with the level that counts at its own time, though the clock has not come to it yet', () => {
+    const engine = new TestEngine(
+      made({ rules: [{ id: 'r', match: {}, above: { raise: 80, clear: 75 }, for: '30ms' }] }),
+    )
+    expect(words([...engine.hear(said(81, 0, 0)), ...engine.hear(said(78, 100, 1))])).toEqual(['raised 30'])
+  })
+
+  it('ends no delay while a reading that contradicts it may still come', () => {
+    const engine = new TestEngine(made({ lateness: '10ms', rules: [{ id: 'r', match: {}, above: 80, for: '5ms' }] }))
+    expect(words([...engine.hear(said(81, 0, 0)), ...engine.hear(said(70, 3, 3)), ...engine.advance(100)])).toEqual([])
+  })
+
+  it('does not take a single reading of a silent device for its return', () => {
+    const engine = new TestEngine(
+      made({ rules: [{ id: 'r', match: {}, missing: { after: '60ms' }, clearFor: '100ms' }] }),
+    )
+    const events = [...engine.hear(said(1, 0, 0)), ...engine.hear(said(1, 200, 200)), ...engine.advance(400)]
+    expect(words(events)).toEqual(['raised 60'])
+  })
+
+  it('names the newest reading as the one before something that time caused', () => {
+    const engine = new TestEngine(made({ lateness: '5ms', rules: [{ id: 'r', match: {}, missing: { after: '5ms' } }] }))
+    const [raised] = [...engine.hear(said(1, 0, 0)), ...engine.hear(said(2, 0, 0)), ...engine.advance(5)]
+    expect(raised?.data).toMatchObject({ reading: { value: 2 } })
+  })
+
+  it('waits as long as ever while the clock, which was set back, has not caught up', () => {
+    const engine = new TestEngine(
+      made({
+        rules: [
+          { id: 'missing', match: {}, missing: { after: '10s' } },
+          { id: 'held', match: {}, above: 5, for: '10s' },
+        ],
+      }),
+    )
+    engine.advance(50_000)
+    expect(engine.hear({ device: 'd', metric: 'a', value: 9, received: 2000 })).toEqual([])
+    expect(engine.advance(59_999)).toEqual([])
+    expect(engine.advance(60_000).map(({ rule, time }) => [rule, time])).toEqual([
+      ['missing@a', 60_000],
+      ['held@a', 60_000],
+    ])
+    // What comes now is not late, although the clock says less than before.
+    expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 2001 }).map(({ type }) => type)).toEqual([
+      'tidegate.alarm.cleared',
+      'tidegate.alarm.cleared',
+    ])
+  })
+
+  it('gives no two events the same id, whatever devices and rules are called', () => {
+    const engine = new TestEngine(
+      made({
+        rules: [
+          { id: 'c', match: { device: 'a/b', metric: 'm' }, above: 0 },
+          { id: 'b/c', match: { device: 'a', metric: 'm' }, above: 0 },
+        ],
+      }),
+    )
+    const ids = ['a', 'a/b']
+      .flatMap((device) => engine.hear({ device, metric: 'm', value: 1, received: 7 }))
+      .map(({ id }) => id)
+    expect(ids).toEqual(['a/b%2Fc/7/1', 'a%2Fb/c/7/1'])
+  })
+
   it('decides nothing of a rule that is not enabled', () => {
     const engine = new TestEngine(made({ rules: [{ id: 'off', enabled: false, match: {}, above: 0 }] }))
     expect(engine.hear({ device: 'd', metric: 'a', value: 1, received: 1 })).toEqual([])

@@ -10,7 +10,12 @@ export class TestEngine extends Engine {
 
   constructor(rules: RuleSet) {
     const kept = new Map<string, KeptGroup>()
-    super(rules, { changed: (group) => kept.set(group.name, group), gone: (name) => kept.delete(name) }, { from: 0 })
+    super(
+      rules,
+      { changed: (group) => kept.set(group.name, group), gone: (name) => kept.delete(name) },
+      { from: 0 },
+      '@gw',
+    )
     this.kept = kept
   }
 

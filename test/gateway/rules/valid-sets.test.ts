@@ -146,5 +146,5 @@ describe('a rule set that passes the check', () => {
     )
     expect(valid).toBeGreaterThan(RUNS / 20)
     expect(laddered).toBeGreaterThan(RUNS / 100)
-  })
+  }, 60_000)
 })

@@ -10,7 +10,7 @@ const RULE_SETS = [
   {
     rules: [
       { id: 'hot', match: { metric: 'a' }, above: { raise: 70, clear: 60 }, for: '20ms', clearFor: '10ms' },
-      { id: 'steps', match: {}, ladder: { lo: 20, hi: 80, hihi: 90 } },
+      { id: 'steps', match: {}, ladder: { lo: 20, hi: 80, hihi: 90 }, flood: { alarms: 2, within: '80ms' } },
       { id: 'silent', match: {}, missing: { after: '60ms' } },
       { id: 'unusual', match: { metric: 'b' }, deviation: { sigmas: 2, warmup: 3 } },
       {

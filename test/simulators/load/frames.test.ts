@@ -106,4 +106,22 @@ describe('AckParser', () => {
     parser.push(Buffer.from('40020007', 'hex'))
     expect(acks).toEqual([7])
   })
+
+  it('lets series take turns, each with its own counter', () => {
+    const ring = new FrameRing({ topic: 'sensors/d/m000', device: 'd', session: 's', slots: 1, series: 3 })
+    const said = Array.from({ length: 7 }, () => {
+      ring.fill(0, 1_700_000_000_000)
+      const text = ring.frames(0, 1).toString()
+      return `${/m\d{3}/.exec(text)?.[0]} ${/"seq":(\d+)/.exec(text)?.[1]}`
+    })
+    expect(said).toEqual([
+      'm000 1000000000',
+      'm001 1000000000',
+      'm002 1000000000',
+      'm000 1000000001',
+      'm001 1000000001',
+      'm002 1000000001',
+      'm000 1000000002',
+    ])
+  })
 })

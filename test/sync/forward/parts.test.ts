@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Backoff } from '../../../sync/forward/backoff.ts'
-import { Breaker } from '../../../sync/forward/breaker.ts'
 import { Pace } from '../../../sync/forward/pace.ts'
 import { PackSize } from '../../../sync/forward/pack-size.ts'
+import { Backoff } from '../../../sync/runtime/backoff.ts'
+import { Breaker } from '../../../sync/runtime/breaker.ts'
 import { seededRandom } from '../../../sync/runtime/index.ts'
 
 describe('Backoff', () => {

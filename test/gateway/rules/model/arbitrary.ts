@@ -151,7 +151,7 @@ export const ruleOf = (kind: Condition['kind'], id: string): fc.Arbitrary<Writte
       const { clearFor, reraiseAfter, latch } = given
       const rule: Rule = {
         ...{ id, enabled: true, severity: 'medium', message: '', labels: {} },
-        ...{ condition, for: onDelay, clearFor, of, latch, reraiseAfter },
+        ...{ condition, for: onDelay, clearFor, of, latch, reraiseAfter, flood: null },
       }
       return {
         rule,

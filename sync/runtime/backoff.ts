@@ -1,5 +1,5 @@
 import type { Millis } from '../contract/index.ts'
-import type { Random } from '../runtime/index.ts'
+import type { Random } from './random.ts'
 
 /**
  * Exponential backoff with full jitter: the n-th delay is uniform between `min` and `min * 2^n`, at most `max`. Spreads
