@@ -1,3 +1,4 @@
+import { formatDuration } from '../../gateway/config/duration.ts'
 import type { Rule } from '../../gateway/rules/rule.ts'
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Level, Panel, Point } from './levels.ts'
@@ -32,16 +33,15 @@ export function drawStory(name: string, rule: Rule, panels: readonly Panel[], st
   }
   const bottom = top - GAP
   const body = [
-    ...story.spans.map((span) => spanOf(span, x, head, bottom)),
+    ...story.spans.map((span) => spanOf(span, x, plots[0]?.top ?? 0, bottom)),
     ...plots.flatMap(drawPlot),
     ...waitsOf(rule, story).flatMap((wait) => drawWait(wait, x, bottom)),
-    ...marks.flatMap(({ at, text, lane }) => [
-      line('event', [
-        [at, LANE * (lane + 1) + 3],
-        [at, bottom],
-      ]),
+    ...marks.map(({ at, lane }) => `<path class="event" d="M${short(at)} ${LANE * (lane + 1) + 3}V${bottom}"/>`),
+    // Over the lines, with a ground of their own.
+    ...plots.map(({ top: at, title }) => label(LEFT, at - 5, title, { is: 'quiet' })),
+    ...marks.map(({ at, text, lane }) =>
       label(clamped(at, text), LANE * (lane + 1), text, { anchor: 'middle', bold: true }),
-    ]),
+    ),
     ...ticks(story, x, bottom),
   ]
   return svg(WIDTH, bottom + 24, `${name}: rule ${rule.id}`, body)
@@ -53,10 +53,9 @@ const spanOf = ({ condition, from, to }: Span, x: Plot['x'], top: number, bottom
 }
 
 function drawPlot(plot: Plot): string[] {
-  const { top, bottom, title, points, isSwitch, levels, x, y } = plot
+  const { top, bottom, points, isSwitch, levels, x, y } = plot
   const parts = [
     `<rect class="frame" x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${bottom - top}"/>`,
-    label(LEFT, top - 5, title, { is: 'quiet' }),
     ...levels.map((level) => levelLine(level, plot)),
     ...levelLabels(plot),
   ]
@@ -82,7 +81,12 @@ function drawPlot(plot: Plot): string[] {
 const stairs = (points: readonly Point[]): Point[] =>
   points.flatMap(([time, value], i): Point[] => {
     const before = points[i - 1]
-    return before && before[1] !== value ? [[time, before[1]], [time, value]] : [[time, value]]
+    return before && before[1] !== value
+      ? [
+          [time, before[1]],
+          [time, value],
+        ]
+      : [[time, value]]
   })
 
 /** Where readings stay out, the curve is broken. */
@@ -177,7 +181,7 @@ function waitsOf(rule: Rule, { events }: Story): Wait[] {
   let cleared: Millis | null = null
   return events.flatMap(({ type, time }): Wait[] => {
     const before = (text: string, wait: Millis): Wait[] =>
-      wait === 0 ? [] : [{ text: `${text} ${wait / 1000} s`, from: time - wait, to: time }]
+      wait === 0 ? [] : [{ text: `${text} ${formatDuration(wait)}`, from: time - wait, to: time }]
     if (type.endsWith('.cleared')) {
       cleared = time
       return before('clearFor', clearFor)
@@ -192,9 +196,13 @@ function waitsOf(rule: Rule, { events }: Story): Wait[] {
 function drawWait({ text, from, to }: Wait, x: Plot['x'], bottom: number): string[] {
   const y = bottom - 6
   const [start, end] = [x(from), x(to)]
+  const bracket = `<path class="event" d="M${short(start)} ${y - 4}v8m0-4H${short(end)}"/>`
+  const fits = end - start > widthOf(text) + 8
   return [
-    `<path class="event" d="M${short(start)} ${y - 4}v8m0-4H${short(end)}"/>`,
-    label((start + end) / 2, y - 4, text, { anchor: 'middle' }),
+    bracket,
+    fits
+      ? label((start + end) / 2, y - 4, text, { anchor: 'middle' })
+      : label(start - 5, y + 4, text, { anchor: 'end' }),
   ]
 }
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../gateway/config/duration.ts'
 import { type DeviationState, deviationOf } from '../../gateway/rules/condition/deviation.ts'
 import { type RateState, rateOf } from '../../gateway/rules/condition/rate.ts'
 import type { Condition, Limit, Test } from '../../gateway/rules/rule.ts'
@@ -90,5 +91,5 @@ function ratePanel({ rise, fall, per, over }: Extract<Condition, { kind: 'rate' 
     return rate === null ? [] : [[time, rate]]
   })
   const levels = [...(rise ? pair(rise) : []), ...(fall ? pair({ raise: -fall.raise, clear: -fall.clear }) : [])]
-  return { title: `change in ${per / 1000} s`, points: rates, isSwitch: false, levels }
+  return { title: `change in ${formatDuration(per)}`, points: rates, isSwitch: false, levels }
 }

@@ -1,4 +1,11 @@
-import { type AlarmLife, type AlarmState, freshLife, type Happening, live, stateOf } from '../../gateway/rules/lifecycle.ts'
+import {
+  type AlarmLife,
+  type AlarmState,
+  freshLife,
+  type Happening,
+  live,
+  stateOf,
+} from '../../gateway/rules/lifecycle.ts'
 import { label, svg } from './svg.ts'
 
 /** A way from one state of an alarm to another. */
@@ -14,7 +21,7 @@ interface Arrow {
   /** SVG path, and where its label stands. */
   path: string
   at: readonly [x: number, y: number]
-  anchor?: 'middle' | 'end'
+  anchor?: 'start' | 'end'
 }
 
 const BOXES: readonly { state: AlarmState; x: number; y: number; words: string; is: string }[] = [
@@ -60,9 +67,7 @@ export function drawLife(): string {
       label(x + 75, y + 39, words, { is: 'quiet', anchor: 'middle' }),
     ]),
     ...ARROWS.map(({ path }) => `<path class="event" d="${path}" marker-end="url(#tip)"/>`),
-    ...ARROWS.map(({ way: { by }, at: [x, y], anchor = 'start' }) =>
-      label(x, y, by, anchor === 'start' ? {} : { anchor }),
-    ),
+    ...ARROWS.map(({ way: { by }, at: [x, y], anchor = 'start' }) => label(x, y, by, { anchor })),
     '<rect class="box" x="20" y="306" width="720" height="46" rx="8"/>',
     label(380, 325, 'shelved, suppressed, outOfService: from any state, and back to what it has become meanwhile', {
       anchor: 'middle',

@@ -24,7 +24,8 @@ export function rulePictures(markdown: string): Map<string, string> {
 /** What the engine makes of a rule set over the scene of that name. */
 export function storyOf(picture: string, yaml: string) {
   const scene = SCENES[picture]
-  if (!scene) throw new Error(`expected a scene for the picture '${picture}', got only ${Object.keys(SCENES).join(', ')}`)
+  if (!scene)
+    throw new Error(`expected a scene for the picture '${picture}', got only ${Object.keys(SCENES).join(', ')}`)
   const rules = new RuleSet(parseRules(yaml, picture))
   const { device, labels = {}, metrics } = scene
   const rule = metrics.flatMap(({ name }) => rules.select({ device, metric: name, labels }))[0]?.rule

@@ -22,10 +22,17 @@ export interface Scene {
 const SECOND: Millis = 1000
 
 /** Straight from point to point (seconds and value), with a tremble on top; to one or two decimals, as sensors say it. */
-function through(points: readonly (readonly [seconds: number, value: number])[], tremble: number, decimals = 1): Course {
+function through(
+  points: readonly (readonly [seconds: number, value: number])[],
+  tremble: number,
+  decimals = 1,
+): Course {
   return (t) => {
     const s = t / SECOND
-    const next = Math.max(1, points.findIndex(([at]) => at >= s))
+    const next = Math.max(
+      1,
+      points.findIndex(([at]) => at >= s),
+    )
     const [from, to] = [points[next - 1] ?? [0, 0], points[next] ?? [0, 0]]
     const straight = from[1] + ((to[1] - from[1]) * (s - from[0])) / (to[0] - from[0])
     return Number((straight + tremble * (2 * uniformAt(1, t) - 1)).toFixed(decimals))

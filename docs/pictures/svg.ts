@@ -3,12 +3,12 @@ const STYLE = `
   .ground{fill:#fff}.curve{stroke:#1f6392;fill:none}.dot{stroke:#1f6392;stroke-linecap:round;fill:none}
   .raise{stroke:#b3261e;fill:none;stroke-dasharray:6 3}.clear{stroke:#2c7a4b;fill:none;stroke-dasharray:2 3}
   .span{fill:#b3261e;opacity:.14}.deep{opacity:.3}.event{stroke:#333;fill:none}.frame{stroke:#bbb;fill:none}
-  .box{fill:#f3f6f9;stroke:#1f6392}.loud{fill:#fdecea;stroke:#b3261e}
-  text{fill:#222}text.raise{fill:#b3261e;stroke:none}text.clear{fill:#2c7a4b;stroke:none}text.quiet{fill:#5a5a5a}
+  .box{fill:#fff;stroke:#1f6392}.loud{fill:#fff;stroke:#b3261e;stroke-width:2px}
+  text{fill:#222;stroke:#fff;stroke-width:3px;paint-order:stroke}text.raise{fill:#b3261e;stroke:#fff;stroke-dasharray:none}text.clear{fill:#2c7a4b;stroke:#fff;stroke-dasharray:none}text.quiet{fill:#5a5a5a}
   @media (prefers-color-scheme:dark){
     .ground{fill:#0d1117}.curve,.dot{stroke:#79b8ff}.raise{stroke:#ff8a80}.clear{stroke:#7ee2a0}.span{fill:#ff8a80;opacity:.2}
-    .deep{opacity:.4}.event{stroke:#ddd}.frame{stroke:#555}.box{fill:#161d27;stroke:#79b8ff}.loud{fill:#3b1d1c;stroke:#ff8a80}
-    text{fill:#e6edf3}text.raise{fill:#ff8a80}text.clear{fill:#7ee2a0}text.quiet{fill:#a5adb8}
+    .deep{opacity:.4}.event{stroke:#ddd}.frame{stroke:#555}.box{fill:#0d1117;stroke:#79b8ff}.loud{fill:#0d1117;stroke:#ff8a80}
+    text,text.raise,text.clear{stroke:#0d1117}text{fill:#e6edf3}text.raise{fill:#ff8a80}text.clear{fill:#7ee2a0}text.quiet{fill:#a5adb8}
   }`
 
 /** @param body lines of SVG */
@@ -29,7 +29,12 @@ interface TextStyle {
   bold?: boolean
 }
 
-export function label(x: number, y: number, text: string, { is, anchor = 'start', bold = false }: TextStyle = {}): string {
+export function label(
+  x: number,
+  y: number,
+  text: string,
+  { is, anchor = 'start', bold = false }: TextStyle = {},
+): string {
   const style = `${is ? ` class="${is}"` : ''}${anchor === 'start' ? '' : ` text-anchor="${anchor}"`}`
   return `<text x="${short(x)}" y="${short(y)}"${style}${bold ? ' font-weight="600"' : ''}>${escaped(text)}</text>`
 }
