@@ -25,7 +25,7 @@ export interface Story {
 export function play(rules: RuleSet, scene: Scene): Story {
   const end = BEGIN + scene.lasts
   const readings = readingsOf(scene)
-  const engine = new Engine(rules, { changed() {}, gone() {} }, { from: 0 })
+  const engine = new Engine(rules, { changed() {}, gone() {} }, { from: 0 }, '@gw-1')
   engine.resume(BEGIN, [])
   const events = readings.flatMap((reading, offset) => engine.apply(reading, offset))
   events.push(...engine.advance(end))

@@ -3,6 +3,7 @@ import {
   type Millis,
   type Offset,
   OperatorError,
+  type Reading,
   type ReadingValue,
   type StopAcceptingError,
   type ThresholdEvent,
@@ -18,6 +19,7 @@ import {
   type RuleSetInput,
   RulesError,
   ruleSetRevision,
+  ruleSetSchema,
   type Selected,
 } from '../rules/index.ts'
 import type { StateMachine } from '../state/index.ts'
@@ -164,7 +166,7 @@ export class AlarmDesk {
     return [...this.#parts.machine.ruleSets].map(([set, { given, revision, since }]) => ({
       set,
       revision,
-      rules: checkRules(given).rules.length,
+      rules: rulesIn(given).length,
       since,
     }))
   }
@@ -202,24 +204,33 @@ export class AlarmDesk {
     this.#assertUnique(set, input)
     if (!journal.accepting) throw journal.refusal()
     const events = machine.changeRules(set, given, input, clock.now())
-    await this.#tellDurably(events)
+    // Before anything is waited for: the next change may come meanwhile.
     const now = this.rules(set).revision
+    await this.#tellDurably(events)
     return { revision: now, changed: now !== revision }
   }
 
-  /** The rules that hold for a series, and where each of their values comes from. */
-  explain(device: string, metric: string): Selected[] {
+  /**
+   * The rules that hold for a series, and where each of their values comes from.
+   *
+   * @param labels those that it had when it was heard last, unless given
+   */
+  explain(device: string, metric: string, labels: Reading['labels'] = this.#labelsOf(device, metric)): Selected[] {
+    return this.#parts.machine.rules.select({ device, metric, labels: labels ?? {} })
+  }
+
+  #labelsOf(device: string, metric: string): Reading['labels'] {
     const known = [...this.#parts.machine.lastReadings()].find(
       (last) => last.device === device && last.metric === metric,
     )
-    return this.#parts.machine.rules.select({ device, metric, labels: known?.labels ?? {} })
+    return known?.labels
   }
 
   /** Ids name alarms, so no two sets may have the same. */
   #assertUnique(set: string, { rules }: RuleSetInput): void {
     const taken = new Map<string, string>()
     for (const [name, { given }] of this.#parts.machine.ruleSets)
-      if (name !== set) for (const { id } of checkRules(given).rules) taken.set(id, name)
+      if (name !== set) for (const { id } of rulesIn(given)) taken.set(id, name)
     const problems = rules.flatMap(({ id }, i) => {
       const other = taken.get(id)
       return other === undefined
@@ -250,5 +261,8 @@ export class AlarmDesk {
     )
   }
 }
+
+/** The rules of a set that holds. One that an earlier version took, and this one does not, decides nothing: it has none. */
+const rulesIn = (given: unknown): RuleSetInput['rules'] => ruleSetSchema.safeParse(given).data?.rules ?? []
 
 const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)

@@ -4,7 +4,7 @@ import { UsageError } from '../../sync/contract/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
 import type { AlarmDesk } from '../alarms/index.ts'
 import { parseDuration } from '../config/index.ts'
-import type { Action } from '../rules/index.ts'
+import type { Action, AlarmState } from '../rules/index.ts'
 import { jsonBody } from './body.ts'
 
 const words = z.string().max(500).optional()
@@ -27,6 +27,21 @@ const actSchema = z.strictObject({
   comment: words,
 })
 
+/** What can be asked for; the compiler sees to it that none is forgotten. */
+const STATES: ReadonlySet<string> = new Set(
+  Object.keys({
+    all: 0,
+    normal: 0,
+    unacknowledged: 0,
+    acknowledged: 0,
+    returned: 0,
+    latched: 0,
+    shelved: 0,
+    suppressed: 0,
+    outOfService: 0,
+  } satisfies Record<AlarmState | 'all', 0>),
+)
+
 type Act = z.output<typeof actSchema>
 
 /** Alarms: list them, and do something to one. */
@@ -34,6 +49,8 @@ export function alarmRoutes(desk: AlarmDesk, clock: Clock): Hono {
   const app = new Hono()
   app.get('/', (c) => {
     const { device, rule, state } = c.req.query()
+    if (state !== undefined && !STATES.has(state))
+      throw new UsageError('API_QUERY', `expected one of ${[...STATES].join(', ')} in state, got '${state}'`)
     return c.json(desk.list({ device, rule, state }))
   })
   app.post('/act', async (c) => {

@@ -32,7 +32,7 @@ export function readingRoutes(tap: ReadingTap, clock: Clock, ended: AbortSignal)
       signal.addEventListener('abort', () => wake())
       try {
         while (!signal.aborted) {
-          if (waiting.length === 0) {
+          if (waiting.length === 0 && skipped === 0) {
             await new Promise<void>((resolve) => {
               const cancel = clock.after(ALIVE_EVERY, resolve)
               wake = () => {
@@ -42,10 +42,11 @@ export function readingRoutes(tap: ReadingTap, clock: Clock, ended: AbortSignal)
             })
             if (waiting.length === 0 && !signal.aborted) await stream.write(': still here\n\n')
           }
-          if (skipped > 0) await stream.write(`: skipped ${skipped}\n\n`)
+          // Taken together: while it is written, the next ones wait, or are skipped.
+          const [batch, missed] = [waiting.splice(0), skipped]
           skipped = 0
-          for (const reading of waiting.splice(0))
-            await stream.writeSSE({ event: 'reading', data: encodeLine(reading) })
+          for (const reading of batch) await stream.writeSSE({ event: 'reading', data: encodeLine(reading) })
+          if (missed > 0) await stream.write(`: skipped ${missed}\n\n`)
         }
       } finally {
         stop()

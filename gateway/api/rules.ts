@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { z } from 'zod'
 import { UsageError } from '../../sync/contract/index.ts'
 import { type AlarmDesk, FILE_SET } from '../alarms/index.ts'
 import { explained } from '../rules/index.ts'
@@ -32,11 +33,23 @@ export function ruleRoutes(desk: AlarmDesk): Hono {
   })
   app.get('/sets', (c) => c.json(desk.sets()))
   app.get('/explain', (c) => {
-    const [device, metric] = [c.req.query('device'), c.req.query('metric')]
+    const { device, metric, labels } = c.req.query()
     if (!device || !metric) throw new UsageError('API_QUERY', 'expected ?device=NAME&metric=NAME')
-    return c.json(desk.explain(device, metric).map(explained))
+    return c.json(desk.explain(device, metric, labelsOf(labels)).map(explained))
   })
   return app
+}
+
+const labelsSchema = z.record(z.string(), z.string())
+
+/** Labels as they are written in a query: a JSON object. */
+function labelsOf(query: string | undefined): Record<string, string> | undefined {
+  if (query === undefined) return undefined
+  try {
+    return labelsSchema.parse(JSON.parse(query))
+  } catch (cause) {
+    throw new UsageError('API_QUERY', `expected labels as a JSON object of strings, got '${query}'`, { cause })
+  }
 }
 
 /** An entity tag as it is written in If-Match (RFC 9110 §13.1.1); null when any will do. */

@@ -74,7 +74,7 @@ export async function startApi(parts: ApiParts): Promise<Api> {
 }
 
 function appOf(parts: ApiParts, token: string, signal: AbortSignal): Hono {
-  const { desk, events, tap, clock, status, log } = parts
+  const { desk, tap, clock, status, log } = parts
   const app = new Hono()
   app.onError((error, c) => {
     const failure = failureOf(error)
@@ -100,7 +100,7 @@ function appOf(parts: ApiParts, token: string, signal: AbortSignal): Hono {
   app.get('/status', async (c) => c.json(await status()))
   app.route('/rules', ruleRoutes(desk))
   app.route('/alarms', alarmRoutes(desk, clock))
-  app.route('/events', eventRoutes(events, clock, signal))
+  app.route('/events', eventRoutes(parts, signal))
   app.route('/readings', readingRoutes(tap, clock, signal))
   app.notFound((c) => {
     throw new UsageError(

@@ -38,7 +38,7 @@ export function readArguments<O extends Options>(command: Command<O>, args: read
     if (token.kind !== 'option') continue
     const found = known.get(`--${token.name}`)
     if (found === undefined) throw unknownOption(command.name, token.rawName, known.keys())
-    values[found.key] = readOption(found.option, token.rawName, token.value, token.inlineValue ?? false)
+    values[found.key] = readOption(found.option, token, values[found.key])
   }
   checkOperands(command, operands)
   return { options: values as Arguments<O>['options'], operands }
@@ -47,7 +47,17 @@ export function readArguments<O extends Options>(command: Command<O>, args: read
 const parserOption = ({ placeholder }: Option<unknown>) =>
   placeholder === null ? ({ type: 'boolean' } as const) : ({ type: 'string' } as const)
 
-function readOption(option: Option<unknown>, name: string, value: string | undefined, inline: boolean): unknown {
+interface OptionToken {
+  rawName: string
+  value?: string | undefined
+  inlineValue?: boolean | undefined
+}
+
+function readOption(
+  option: Option<unknown>,
+  { rawName: name, value, inlineValue: inline = false }: OptionToken,
+  before: unknown,
+): unknown {
   if (option.placeholder === null) {
     if (value !== undefined) throw new UsageError('OPTION_INVALID', `${name} takes no value, got '${value}'`)
     return true
@@ -56,7 +66,7 @@ function readOption(option: Option<unknown>, name: string, value: string | undef
   if (value === undefined || (!inline && /^-\D/.test(value))) {
     throw new UsageError('OPTION_INVALID', `${name} needs a value: ${name} ${option.placeholder}`)
   }
-  return option.read(value, name)
+  return option.read(value, name, before)
 }
 
 function unknownOption(command: string, name: string, known: Iterable<string>): UsageError {

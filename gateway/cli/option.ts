@@ -10,8 +10,11 @@ export interface Option<T> {
   readonly initial: T
   /** The default as the help shows it; null when there is none worth showing. */
   readonly shown: string | null
-  /** @throws UsageError `OPTION_INVALID` */
-  read(text: string, name: string): T
+  /**
+   * @param before its value so far: an option may be given several times
+   * @throws UsageError `OPTION_INVALID`
+   */
+  read(text: string, name: string, before: T): T
 }
 
 export type Options = Readonly<Record<string, Option<unknown>>>
@@ -81,6 +84,32 @@ export function choice<const T extends string>(
     read: (value, name) => words.find((word) => word === value) ?? invalid(name, `one of ${words.join(', ')}`, value),
   }
 }
+
+/** A moment, in Unix milliseconds: `--from 2026-05-01T12:00Z`. */
+export const moment = (description: string): Option<number | undefined> => ({
+  description,
+  placeholder: 'TIME',
+  initial: undefined,
+  shown: null,
+  read(value, name) {
+    const time = /^\d{10,}$/.test(value) ? Number(value) : Date.parse(value)
+    return Number.isSafeInteger(time)
+      ? time
+      : invalid(name, "a time like '2026-05-01T12:00Z' or Unix milliseconds", value)
+  },
+})
+
+/** Names with their values, one each time it is given: `--label line=3 --label hall=A`. */
+export const pairs = (description: string): Option<Readonly<Record<string, string>>> => ({
+  description,
+  placeholder: 'NAME=VALUE',
+  initial: {},
+  shown: null,
+  read(value, name, before) {
+    const at = value.indexOf('=')
+    return at > 0 ? { ...before, [value.slice(0, at)]: value.slice(at + 1) } : invalid(name, 'NAME=VALUE', value)
+  },
+})
 
 function invalid(name: string, expected: string, came: string): never {
   throw new UsageError('OPTION_INVALID', `${name}: expected ${expected}, got '${came}'`)

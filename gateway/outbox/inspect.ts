@@ -4,16 +4,16 @@ import type { Disk, KeyRange, KeyValueStore, WriteOp } from '../ports/index.ts'
 import { soundBlock } from './block.ts'
 import { laneBytes } from './bounds.ts'
 import { emptied, findIdentity, type Identity, layout } from './identity.ts'
-import { namedRange, offsetOf, offsetRange } from './keys.ts'
+import { namedRange, nameOf, offsetOf, offsetRange } from './keys.ts'
 import type { LaneState } from './lane.ts'
 import { blockBefore, loadLane } from './load.ts'
 
 /** What an outbox says about itself while no gateway has it open. */
-export interface OutboxReport {
+export interface OutboxReport<Kind extends string> {
   dir: string
   identity: Identity
-  /** Series whose state is stored, for deduplication and last values. */
-  series: number
+  /** Stored parts of the state machine, by kind. */
+  parts: Record<Kind, number>
   /** QoS 2 publishes that are stored and not yet released by their client. */
   unreleased: number
   lanes: Record<Lane, LaneReport>
@@ -42,17 +42,27 @@ export interface LaneReport {
 /** Block limits do not matter to whoever appends nothing. */
 const NO_LIMITS = { maxRecords: 1, maxBytes: 1 }
 
+/** The kinds of parts that a state machine has, and how to tell them by their names: the outbox does not know. */
+export interface PartKinds<Kind extends string> {
+  all: readonly Kind[]
+  of(name: string): Kind
+}
+
 /**
  * Reads what an outbox says about itself. LevelDB has no way to open only for reading: it moves what is in its log into
  * tables, as at any start; nothing else is written.
  *
  * @throws OperatorError `OUTBOX_ABSENT`, `STORE_LOCKED` while a gateway has it open, and as `openIdentified`
  */
-export function inspectOutbox(disk: Disk, dir: string): Promise<OutboxReport> {
+export function inspectOutbox<Kind extends string>(
+  disk: Disk,
+  dir: string,
+  kinds: PartKinds<Kind>,
+): Promise<OutboxReport<Kind>> {
   return withOutbox(disk, dir, async ({ store, identity, lanes }) => ({
     dir,
     identity,
-    series: await count(store, namedRange('s')),
+    parts: await countParts(store, kinds),
     unreleased: await count(store, namedRange('q')),
     lanes: {
       readings: await laneReport(store, lanes.readings),
@@ -75,6 +85,16 @@ export interface FoundOutbox {
 
 /** Opens an outbox that must be there, and closes it after `work`. */
 export async function withOutbox<T>(disk: Disk, dir: string, work: (found: FoundOutbox) => Promise<T>): Promise<T> {
+  const found = await openFound(disk, dir)
+  try {
+    return await work(found)
+  } finally {
+    await found.store.close()
+  }
+}
+
+/** The same for whoever closes its store by himself. */
+export async function openFound(disk: Disk, dir: string): Promise<FoundOutbox> {
   const store = await openPresent(disk, dir)
   try {
     const marker = await disk.readFile(layout.marker(dir))
@@ -86,15 +106,16 @@ export async function withOutbox<T>(disk: Disk, dir: string, work: (found: Found
       await loadLane(store, 'deadletters', NO_LIMITS),
     ]
     const all = [readings, events, deadletters]
-    return await work({
+    return {
       store,
       identity,
       lanes: { readings: readings.state, events: events.state, deadletters: deadletters.state },
       lostEnds: all.flatMap(({ state, damaged }) => damaged.map(({ from, to }) => ({ lane: state.lane, from, to }))),
       mend: all.flatMap(({ mend }) => mend),
-    })
-  } finally {
+    }
+  } catch (error) {
     await store.close()
+    throw error
   }
 }
 
@@ -142,6 +163,15 @@ async function oldestPending(store: KeyValueStore, { lane, cursor, gaps, tail }:
     if (block && block.first + block.count > from) return block.committedAt
   }
   return null
+}
+
+async function countParts<Kind extends string>(
+  store: KeyValueStore,
+  { all, of }: PartKinds<Kind>,
+): Promise<Record<Kind, number>> {
+  const found = Object.fromEntries(all.map((kind) => [kind, 0])) as Record<Kind, number>
+  for await (const key of store.keys(namedRange('s'))) found[of(nameOf(key))]++
+  return found
 }
 
 async function count(store: KeyValueStore, range: KeyRange): Promise<number> {

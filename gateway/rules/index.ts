@@ -3,6 +3,7 @@
  * the same readings in the same order give the same events, on every gateway and in every replay.
  */
 export type { ActionNote, Alarm, Era } from './alarm.ts'
+export { Backtest } from './backtest.ts'
 export { type AlarmView, Engine } from './engine.ts'
 export { alarmMessage } from './event.ts'
 export { type ExplainedRule, explained } from './explained.ts'

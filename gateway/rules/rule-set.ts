@@ -27,8 +27,19 @@ export interface Selected {
   key: string
   /** The keys that were given somewhere, and by whom. */
   sources: ReadonlyMap<string, Source>
+  /** Values that were given for the series and do not hold: a more specific match gave another. Weakest first. */
+  outweighed: readonly Outweighed[]
+  /** The overrides that fit the series, least specific first. */
+  overrides: readonly { index: number; match: OverrideInput['match'] }[]
   /** Whether the rule's own pattern fits several metrics of a device, so that an alarm must name its metric. */
   many: boolean
+}
+
+/** A value of a rule that was given, and does not hold. */
+export interface Outweighed {
+  key: string
+  value: unknown
+  source: Source
 }
 
 interface CompiledOverride {
@@ -136,12 +147,15 @@ export class RuleSet {
     ]
     const kind = kindOf(input)
     const sources = new Map<string, Source>()
+    const outweighed: Outweighed[] = []
     const settings: Record<string, unknown> = { ...BASE }
     for (const [source, layer] of layers)
       for (const key of SETTINGS) {
         if (layer[key] === undefined) continue
         // What is meant for all rules is meant for those to which it can mean something.
         if (source === 'defaults' && whyMeaningless(kind, key) !== null) continue
+        const before = sources.get(key)
+        if (before !== undefined) outweighed.push({ key, value: settings[key], source: before })
         settings[key] = layer[key]
         sources.set(key, source)
       }
@@ -149,6 +163,8 @@ export class RuleSet {
     for (const [source, layer] of layers) {
       const own = source === 'defaults' ? undefined : layer[kind]
       if (own === undefined) continue
+      const before = sources.get(kind)
+      if (before !== undefined) outweighed.push({ key: kind, value: given, source: before })
       given = kind === 'ladder' ? ({ ...(given as object), ...defined(own as object) } as typeof given) : own
       sources.set(kind, source)
     }
@@ -159,7 +175,15 @@ export class RuleSet {
     } as Rule
     const { message: _, labels: __, severity: ___, flood: ____, ...decides } = rule
     const many = kind !== 'when' && input.match.metric.includes('*')
-    return { rule, revision: hash(decides), key: hash(rule), sources, many }
+    return {
+      rule,
+      revision: hash(decides),
+      key: hash(rule),
+      sources,
+      outweighed,
+      overrides: fitting.map(({ index, input: { match } }) => ({ index, match })),
+      many,
+    }
   }
 }
 

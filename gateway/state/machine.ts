@@ -16,6 +16,7 @@ import {
   type RuleSetInput,
   type StoredEngine,
 } from '../rules/index.ts'
+import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
 import { Series, type SeriesSnapshot } from './series.ts'
 import { Slices } from './slices.ts'
@@ -165,8 +166,9 @@ export class StateMachine implements StateKeeper {
     const groups = new Map<string, StoredPart>()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
-      if (name === this.#rules.name) this.#rules.restore(snapshot)
-      else if (isGroup(name)) groups.set(name, snapshot as StoredPart)
+      const kind = partKind(name)
+      if (kind === 'rules') this.#rules.restore(snapshot)
+      else if (kind === 'alarms') groups.set(name, snapshot as StoredPart)
       else {
         const { last } = snapshot as SeriesSnapshot
         this.#insert(new Entry(last.device, last.metric, Series.restore(snapshot as SeriesSnapshot)))
@@ -243,9 +245,6 @@ export class StateMachine implements StateKeeper {
 }
 
 type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
-
-/** Names of series have two parts, those of what the engine keeps three. */
-const isGroup = (name: string): boolean => (JSON.parse(name) as unknown[]).length === 3
 
 /** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */
 function readable(line: string): Reading | null {

@@ -12,7 +12,15 @@ export {
 export type { ThresholdEvent } from './event.ts'
 export { HEADERS, NDJSON } from './headers.ts'
 export { LANES, type Lane } from './lanes.ts'
-export { decodeDeadLetter, decodeLine, encodeDeadLetter, encodeLine, type LineParts, lineParts } from './line.ts'
+export {
+  decodeDeadLetter,
+  decodeLine,
+  encodeDeadLetter,
+  encodeLine,
+  type LineParts,
+  lineParts,
+  readingOf,
+} from './line.ts'
 export type { Quality, Reading, ReadingValue } from './reading.ts'
 export {
   deadLettersSubject,

@@ -59,8 +59,14 @@ export function encodeLine(reading: Reading, parts?: LineParts): string {
  *
  * @throws DeadLetterError `LINE_NOT_JSON`, `LINE_INVALID`
  */
-export function decodeLine(text: string): Reading {
-  const from = parseObject(text)
+export const decodeLine = (text: string): Reading => readingOf(parseObject(text))
+
+/**
+ * The same for a line that is parsed already.
+ *
+ * @throws DeadLetterError `LINE_INVALID`
+ */
+export function readingOf(from: JsonObject): Reading {
   const reading: Reading = {
     device: name(from, 'device'),
     metric: name(from, 'metric'),

@@ -33,7 +33,7 @@ function commandLines(page: Page): string[] {
   const typed = blocks(page, 'sh').flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))
   const inline = [...page.text.matchAll(/`((?:npm|npx|tidegate) [^`]+)`/g)].map((match) => match[1] ?? '')
   return [...typed, ...inline]
-    .flatMap((line) => line.split(/&&|\|/))
+    .flatMap((line) => line.split(/&&|[|>]/))
     .map((line) =>
       line
         .replace(/(^|\s)#.*$/, '')

@@ -1,4 +1,7 @@
 import type { Command } from '../command.ts'
+import { ALARM_ACTS, alarmsShelve } from './alarms-act.ts'
+import { alarmsList } from './alarms-list.ts'
+import { alarmsWatch } from './alarms-watch.ts'
 import { centralApply } from './central-apply.ts'
 import { configCheck } from './config-check.ts'
 import { configExample } from './config-example.ts'
@@ -8,6 +11,13 @@ import { demo } from './demo.ts'
 import { outboxInspect } from './outbox-inspect.ts'
 import { outboxRepair } from './outbox-repair.ts'
 import { outboxVerify } from './outbox-verify.ts'
+import { rulesCheck } from './rules-check.ts'
+import { rulesExplain } from './rules-explain.ts'
+import { rulesPut } from './rules-put.ts'
+import { rulesSchema } from './rules-schema.ts'
+import { rulesSets } from './rules-sets.ts'
+import { rulesShow } from './rules-show.ts'
+import { rulesTest } from './rules-test.ts'
 import { run } from './run.ts'
 import { simulate } from './simulate.ts'
 import { tail } from './tail.ts'
@@ -20,6 +30,17 @@ export const COMMANDS: readonly Command[] = [
   simulate,
   verify,
   tail,
+  alarmsList,
+  alarmsWatch,
+  alarmsShelve,
+  ...ALARM_ACTS,
+  rulesCheck,
+  rulesTest,
+  rulesExplain,
+  rulesSets,
+  rulesShow,
+  rulesPut,
+  rulesSchema,
   outboxInspect,
   outboxVerify,
   outboxRepair,

@@ -2,6 +2,7 @@ import type { Millis } from '../../../sync/contract/index.ts'
 import type { Gap } from '../../../sync/forward/index.ts'
 import { inspectOutbox, type LaneReport, type OutboxReport, REPORT_ORDER } from '../../outbox/index.ts'
 import { levelDisk } from '../../ports/index.ts'
+import { PART_KINDS, type PartKind, partKind } from '../../state/index.ts'
 import { roughBytes, roughDuration } from '../amounts.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { configOption } from '../config-file.ts'
@@ -30,17 +31,20 @@ export const outboxInspect = defineCommand({
     3: 'there is no outbox, a gateway has it open, or it cannot be opened (see `tidegate outbox repair`)',
   },
   async run({ stdout, env, clock }, { options }) {
-    const report = await inspectOutbox(levelDisk, await dataDir(options, env))
-    stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report, clock.now()))
+    const report = await inspectOutbox(levelDisk, await dataDir(options, env), { all: PART_KINDS, of: partKind })
+    const { dir, identity, parts, ...rest } = report
+    stdout.write(
+      options.json ? `${JSON.stringify({ dir, identity, ...parts, ...rest })}\n` : describe(report, clock.now()),
+    )
     return EXIT.ok
   },
 })
 
-function describe({ dir, identity, series, unreleased, lanes }: OutboxReport, now: Millis): string {
+function describe({ dir, identity, parts, unreleased, lanes }: OutboxReport<PartKind>, now: Millis): string {
   const lines = [
     `outbox in ${dir}`,
     `  gateway ${identity.gateway} of site ${identity.site}, epoch ${identity.epoch}, format ${identity.format}`,
-    `  ${series} series, ${unreleased} QoS 2 publishes not yet released`,
+    `  ${parts.series} series, ${parts.alarms} groups of alarms, ${unreleased} QoS 2 publishes not yet released`,
   ]
   for (const lane of REPORT_ORDER) lines.push(lane, ...describeLane(lanes[lane], now).map((line) => `  ${line}`))
   return `${lines.join('\n')}\n`

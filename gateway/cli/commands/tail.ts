@@ -1,16 +1,14 @@
-import { escapeToken, LANES, type Lane, UsageError } from '../../../sync/contract/index.ts'
-import type { NatsSettings } from '../../../sync/link/index.ts'
-import type { Environment } from '../../config/index.ts'
-import { natsSettings } from '../../settings.ts'
+import { LANES } from '../../../sync/contract/index.ts'
+import { centralSubject, centreOf, serverOption } from '../centre.ts'
 import { defineCommand, EXIT } from '../command.ts'
-import { configOption, readConfig } from '../config-file.ts'
+import { configOption } from '../config-file.ts'
 import { choice, duration, flag, integer, text, type Values } from '../option.ts'
 import type { Printer } from '../tail/printer.ts'
 import type { Row } from '../tail/rows.ts'
 
 const OPTIONS = {
   config: configOption,
-  server: text('URL', 'Look at this server instead of the one in the configuration: nats://[user:password@]host:port'),
+  server: serverOption,
   stream: choice('STREAM', 'What to show', ['readings', 'events', 'deadletters', 'all'], 'readings'),
   site: text('SITE', 'Only this site.'),
   gateway: text('GATEWAY', 'Only this gateway.'),
@@ -43,7 +41,7 @@ export const tail = defineCommand({
   async run({ stdout, stderr, env, clock, signal, isTTY }, { options }) {
     const { json, site, gateway, stream, since, limit = Number.POSITIVE_INFINITY } = options
     const { follow, Inspector, jsonPrinter, tablePrinter } = await import('../tail/index.ts')
-    const settings = await centreOf(options, env)
+    const settings = await centreOf(options, env, 'tidegate tail')
     const printer = json ? jsonPrinter(stdout, stderr) : tablePrinter(stdout, isTTY && !env['NO_COLOR'])
     const enough = new AbortController()
     const ended = AbortSignal.any([signal, enough.signal])
@@ -67,7 +65,7 @@ export const tail = defineCommand({
         settings,
         sources: LANES.filter((lane) => stream === 'all' || stream === lane).map((lane) => ({
           lane,
-          subject: subjectOf(lane, site, gateway),
+          subject: centralSubject(lane, site, gateway),
         })),
         since: since === undefined ? null : clock.now() - since,
         signal: ended,
@@ -95,32 +93,4 @@ function wanted({
     (metric === undefined || row.metric === metric) &&
     // The subject of an event does not say which gateway decided it.
     (gateway === undefined || row.full['gateway'] === gateway)
-}
-
-function subjectOf(lane: Lane, site: string | undefined, gateway: string | undefined): string {
-  const of = site === undefined ? '*' : escapeToken(site)
-  const by = gateway === undefined ? '*' : escapeToken(gateway)
-  return lane === 'events' ? `events.${of}.*.*` : `${lane}.${of}.${by}`
-}
-
-async function centreOf(
-  { config, server }: Pick<TailOptions, 'config' | 'server'>,
-  env: Environment,
-): Promise<NatsSettings> {
-  const name = 'tidegate tail'
-  if (server === undefined) return await natsSettings((await readConfig(config, env)).central, name)
-  if (config !== undefined) throw new UsageError('OPTION_INVALID', '--config and --server exclude each other')
-  const url = URL.canParse(server) ? new URL(server) : null
-  if (url === null || !['nats:', 'tls:'].includes(url.protocol) || url.hostname === '')
-    throw new UsageError('OPTION_INVALID', `--server: expected nats://host:port or tls://host:port, got '${server}'`)
-  const settings: NatsSettings = {
-    servers: [url.host],
-    name,
-    dialTimeout: 2_000,
-    pingInterval: 10_000,
-  }
-  if (url.username !== '') settings.user = decodeURIComponent(url.username)
-  if (url.password !== '') settings.password = decodeURIComponent(url.password)
-  if (url.protocol === 'tls:') settings.tls = {}
-  return settings
 }

@@ -1,4 +1,5 @@
-import type { Lane, Millis } from '../../../sync/contract/index.ts'
+import type { Lane } from '../../../sync/contract/index.ts'
+import { localTime, type Paint, painter, printable, type Style } from '../terminal-text.ts'
 import type { Row } from './rows.ts'
 
 interface Column {
@@ -10,15 +11,11 @@ interface Column {
   cell(row: Row): string
 }
 
-/** Select Graphic Rendition codes (ECMA-48 §8.3.117). */
-const STYLES = { dim: '2', bold: '1', red: '31', green: '32', yellow: '33', cyan: '36', magenta: '35' } as const
-type Style = keyof typeof STYLES
-
 const VALUE_STYLE: Record<Lane, Style> = { readings: 'cyan', events: 'red', deadletters: 'magenta' }
 
 /** Rows as lines of text in columns. */
 export class Table {
-  readonly #colours: boolean
+  readonly #paint: Paint
   readonly #columns: Column[] = [
     { title: 'TIME', width: 23, max: 23, cell: ({ time }) => localTime(time) },
     { title: 'DEVICE', width: 14, max: 32, cell: ({ device }) => device },
@@ -30,7 +27,7 @@ export class Table {
   ]
 
   constructor(colours: boolean) {
-    this.#colours = colours
+    this.#paint = painter(colours)
   }
 
   header(): string {
@@ -59,25 +56,6 @@ export class Table {
   mark(text: string): string {
     return this.#paint('yellow', `--- ${printable(text)}`)
   }
-
-  #paint(style: Style, text: string): string {
-    return this.#colours ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text
-  }
 }
 
 const pad = ({ width, right }: Column, text: string): string => (right ? text.padStart(width) : text.padEnd(width))
-
-/** What devices say must not move the cursor of whoever looks at it: control characters become `\x1b` in letters. */
-const printable = (text: string): string =>
-  text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
-  )
-
-/** `2024-05-01 13:37:00.123` in the time zone of whoever looks at it. */
-function localTime(time: Millis): string {
-  const date = new Date(time)
-  if (Number.isNaN(date.getTime())) return String(time)
-  const local = new Date(time - date.getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 23).replace('T', ' ')
-}

@@ -57,7 +57,7 @@ describe('tidegate outbox inspect', () => {
     const { exitCode, stdout, stderr } = await outbox('inspect', dir)
     expect([exitCode, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(new RegExp(`^outbox in ${dir}\n  gateway gw of site site, epoch [0-9a-f]{16}, format 1\n`))
-    expect(stdout).toContain('1 series, 0 QoS 2 publishes not yet released')
+    expect(stdout).toContain('1 series, 0 groups of alarms, 0 QoS 2 publishes not yet released')
     expect(stdout).toContain('readings\n  100 accepted = 40 forwarded + 60 pending + 0 missing\n')
     expect(stdout).toMatch(
       /next to forward: 40; kept: from 0 on, [\d.]+ kB\n {2}pending: [\d.]+ kB, the oldest since 2/,
@@ -72,6 +72,7 @@ describe('tidegate outbox inspect', () => {
       dir,
       identity: { site: 'site', gateway: 'gw', format: 1 },
       series: 1,
+      alarms: 0,
       unreleased: 0,
       lanes: {
         readings: {
