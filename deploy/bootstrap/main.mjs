@@ -35,6 +35,7 @@ const TASKS = {
     for (const { what, file } of GENERATED) {
       await runOrEnd([built('bin/tidegate.js'), 'config', what, '--out', file])
     }
+    await runOrEnd([built('docs/pictures/main.js')])
     await runOrEnd([join(ROOT, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--write', 'deploy'])
   },
 }

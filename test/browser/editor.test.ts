@@ -75,7 +75,12 @@ test('the import menu has the examples, and one of them works when it is deploye
   await screenshot(page, 'examples')
   await names.filter({ hasText: 'missing-sensor' }).click()
   await page.click('#red-ui-clipboard-dialog-ok')
+  // What is imported hangs on the pointer until it is put down.
+  await page.waitForSelector('#red-ui-clipboard-dialog', { state: 'hidden' })
+  await page.mouse.move(650, 450)
+  await page.mouse.move(700, 500, { steps: 4 })
   await page.mouse.click(700, 500)
-  await page.click('#red-ui-header-button-deploy')
+  await page.locator('.red-ui-flow-node-label', { hasText: 'sensor-silent' }).first().waitFor()
+  await page.click('#red-ui-header-button-deploy:not(.disabled)')
   await soon(() => t.gateway.puts.at(-1)?.rules.map(({ id }) => id)).toContain('sensor-silent')
 })

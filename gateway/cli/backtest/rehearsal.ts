@@ -130,8 +130,7 @@ export class Rehearsal {
     for (const event of events) {
       this.#events++
       const kind = kindOf(event)
-      // Where one rule watches several metrics, the alarm is called `rule@metric`.
-      const rule = event.rule.split('@', 1)[0] ?? event.rule
+      const rule = ruleOf(event)
       increment(this.#byKind, kind)
       const ofRule = this.#byRule.get(rule) ?? new Map<string, number>()
       this.#byRule.set(rule, ofRule)
@@ -144,6 +143,12 @@ export class Rehearsal {
     this.#unreadable++
     if (this.#faults.length < MOST_FAULTS) this.#faults.push(text)
   }
+}
+
+/** The rule behind an alarm, which is called `rule@metric` where one rule watches several metrics; or behind a flood of them. */
+function ruleOf({ rule, data }: ThresholdEvent): string {
+  if (!rule.startsWith('@')) return rule.split('@', 1)[0] ?? rule
+  return typeof data['rule'] === 'string' ? data['rule'] : rule
 }
 
 const increment = (counts: Map<string, number>, name: string): void =>

@@ -47,6 +47,7 @@ export class EventTable {
 function saidBy({ type, data }: ThresholdEvent): string {
   if (type === 'tidegate.rules.changed')
     return `rule set ${data['set']} is at revision ${data['revision']} (${data['rules']} rules)`
+  if (type.startsWith('tidegate.flood.')) return `a flood of alarms of rule ${data['rule']}`
   const { message = '', by, comment } = data
   const who = typeof by === 'string' ? `by ${by}` : ''
   const why = typeof comment === 'string' ? `"${comment}"` : ''

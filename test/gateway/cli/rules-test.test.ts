@@ -104,6 +104,16 @@ describe('tidegate rules test', () => {
     expect([exitCode, stderr]).toEqual([130, expect.stringContaining('1 event: 1 raised')])
   })
 
+  it('tells of floods of alarms as the gateway would, and counts them to their rule', async () => {
+    const rules = await file('rules: [{ id: hot, match: {}, above: 80, flood: { alarms: 2, within: 1m } }]')
+    const many = [1, 2, 3].map((n) => line(90, n, { device: `press-${n}`, site: 'plant', gateway: 'gw-1' }))
+    const { stdout, stderr } = await fed(many.join('\n'), 'rules', 'test', rules, '--readings', '-', '--json')
+    expect(events(stdout).map(({ device, rule }) => `${device} ${rule}`)).toContain('@gw-1 @flood:hot')
+    expect(JSON.parse(stderr)).toMatchObject({ summary: { byRule: { hot: { raised: 3, began: 1 } } } })
+    const people = await fed(many.join('\n'), 'rules', 'test', rules, '--readings', '-')
+    expect(people.stdout).toContain('a flood of alarms of rule hot')
+  })
+
   it('says how it is to be called', async () => {
     const rules = await file(HOT)
     for (const [args, says] of [
