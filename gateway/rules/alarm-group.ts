@@ -152,5 +152,8 @@ export class AlarmGroup {
   }
 }
 
-/** Event time: the device's, or the gateway's where the device gave none. */
-const timeOf = ({ reading, heard }: Waiting): Millis => reading.time ?? heard
+/**
+ * Event time: the device's, or the gateway's where the device gave none. Nothing is measured after it is heard: a device whose
+ * clock is ahead would make everything late that comes before that time.
+ */
+const timeOf = ({ reading, heard }: Waiting): Millis => Math.min(reading.time ?? heard, heard)

@@ -44,6 +44,7 @@ export class Engine {
   #next: Offset = 0
   /** False until it is resumed: before, it only remembers. */
   #live = false
+  #listeningSince: Millis = 0
 
   readonly #era: Era
 
@@ -231,6 +232,7 @@ export class Engine {
   resume(at: Millis, known: Iterable<Reading>): void {
     this.#now = Math.max(this.#now, at)
     this.#live = true
+    this.#listeningSince = at
     for (const reading of known) this.#slotOf(reading, [])
     for (const held of this.#held.values()) {
       held.group.resume(at)
@@ -292,7 +294,9 @@ export class Engine {
       const alarm = many ? `${rule.id}@${reading.metric}` : rule.id
       return new Alarm(alarm, rule, revision, before?.alarms[alarm] ?? null, this.#era)
     })
-    const state = before ?? { newest: {}, at: null, heard: reading.received, last: reading, waiting: [] }
+    // While the gateway was away nothing could be heard.
+    const heard = Math.max(reading.received, this.#listeningSince)
+    const state = before ?? { newest: {}, at: null, heard, last: reading, waiting: [] }
     const held = new Held(name, key, new AlarmGroup(alarms, lateness, state), before?.appliedTo ?? this.#next)
     this.#held.set(name, held)
     if (this.#live) this.#urgent(held)

@@ -1,4 +1,4 @@
-import type { Reading, ThresholdEvent } from '../../sync/contract/index.ts'
+import type { Millis, Reading, ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Alarm, Transition } from './alarm.ts'
 import type { Rule, Severity } from './rule.ts'
 import { limitOf, severityOf } from './severity.ts'
@@ -12,16 +12,16 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
   const { device } = reading
   const crossed = is ?? was
   return {
-    id: [device, name, since, number].map((part) => String(part).replace(/[%/]/g, encodeURIComponent)).join('/'),
+    id: eventId(device, name, since, number),
     device,
     rule: name,
     transition: number,
     since,
-    type: `tidegate.alarm.${kind}`,
+    type: `tidegate.alarm.${NAMES[kind]}`,
     time: at,
     data: {
       severity: severityOf(rule, crossed),
-      message: messageOf(rule, crossed, reading),
+      message: messageOf(rule, crossed, NAMES[kind], reading),
       labels: rule.labels,
       state: { before: from, after: to },
       condition: { before: was, after: is },
@@ -33,23 +33,47 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
   }
 }
 
+/** The same wherever and whenever it is decided, and never that of another event, whatever names hold. */
+export const eventId = (device: string, alarm: string, since: Millis, transition: number): string =>
+  [device, alarm, since, transition].map((part) => String(part).replace(/[%/]/g, encodeURIComponent)).join('/')
+
+/** What has happened, in one form for all. */
+const NAMES: Readonly<Record<Transition['kind'], string>> = {
+  raised: 'raised',
+  changed: 'changed',
+  cleared: 'cleared',
+  expired: 'expired',
+  removed: 'removed',
+  acknowledge: 'acknowledged',
+  reset: 'reset',
+  shelve: 'shelved',
+  unshelve: 'unshelved',
+  suppress: 'suppressed',
+  unsuppress: 'unsuppressed',
+  removeFromService: 'removedFromService',
+  returnToService: 'returnedToService',
+}
+
 /** How urgent an alarm is now, and what to tell people of it. */
 export const alarmMessage = ({ rule, condition }: Alarm, last: Reading): { severity: Severity; message: string } => ({
   severity: severityOf(rule, condition),
-  message: messageOf(rule, condition, last),
+  message: messageOf(rule, condition, '', last),
 })
 
-function messageOf(rule: Rule, condition: string | null, reading: Reading): string {
+function messageOf(rule: Rule, condition: string | null, kind: string, reading: Reading): string {
   const { device, metric, value, unit } = reading
-  return fill(rule.message, {
+  const text = fill(rule.message, {
     device,
     metric,
     value: String(value),
     unit: unit ?? '',
     limit: String(limitOf(rule, condition) ?? ''),
     condition: condition ?? '',
+    kind,
     ...prefixed('label.', { ...reading.labels, ...rule.labels }),
   })
+  // What is empty leaves no hole.
+  return text.replace(/ {2,}/g, ' ')
 }
 
 /** What stands in no value stays as it was written: a typing error should be seen. */

@@ -1,5 +1,6 @@
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Era } from './alarm.ts'
+import { eventId } from './event.ts'
 
 /** When so many alarms of one rule within a time are a flood (ISA-18.2: alarm flood). */
 export interface FloodLimit {
@@ -112,7 +113,7 @@ export class FloodWatch {
     const { since, transition, limit } = state
     const rule = `@flood:${this.rule}`
     return {
-      id: [this.#device, rule, since, transition].join('/'),
+      id: eventId(this.#device, rule, since, transition),
       device: this.#device,
       rule,
       transition,

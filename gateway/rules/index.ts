@@ -5,7 +5,7 @@
 export type { ActionNote, Alarm, Era } from './alarm.ts'
 export { Backtest } from './backtest.ts'
 export { type AlarmView, Engine } from './engine.ts'
-export { alarmMessage } from './event.ts'
+export { alarmMessage, eventId } from './event.ts'
 export { type ExplainedRule, explained } from './explained.ts'
 export { ruleSetJsonSchema } from './json-schema.ts'
 export type { GroupKeeper, KeptGroup, StoredEngine, StoredGroup } from './kept.ts'

@@ -63,7 +63,7 @@ interface CompiledRule {
 const BASE = {
   enabled: true,
   severity: 'medium',
-  message: '{device} {metric}: {condition} ({value}{unit})',
+  message: '{device} {metric}: {condition} {kind} ({value}{unit})',
   labels: {},
   for: 0,
   clearFor: 0,
@@ -90,7 +90,8 @@ export class RuleSet {
   readonly #ofAny: CompiledRule[] = []
 
   constructor(...inputs: RuleSetInput[]) {
-    this.lateness = Math.max(0, ...inputs.map(({ lateness }) => lateness))
+    // A set without rules asks for nothing.
+    this.lateness = Math.max(0, ...inputs.filter(({ rules }) => rules.length > 0).map(({ lateness }) => lateness))
     this.#rules = inputs.flatMap(({ defaults, rules }) => rules.map((rule) => compile(rule, defaults)))
     for (const [order, rule] of this.#rules.entries()) {
       rule.order = order

@@ -61,7 +61,7 @@ export interface Rule {
   id: string
   enabled: boolean
   severity: Severity
-  /** Text with `{device}`, `{metric}`, `{value}`, `{unit}`, `{limit}`, `{condition}`, and `{label.NAME}`. */
+  /** Text with `{device}`, `{metric}`, `{value}`, `{unit}`, `{limit}`, `{condition}`, `{kind}` (raised, cleared ...), and `{label.NAME}`. */
   message: string
   labels: Readonly<Record<string, string>>
   condition: Condition

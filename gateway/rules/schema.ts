@@ -198,7 +198,7 @@ const settings = {
     .string()
     .max(500)
     .optional()
-    .meta({ description: 'With {device}, {metric}, {value}, {unit}, {limit}, {condition} and {label.NAME}.' }),
+    .meta({ description: 'With {device}, {metric}, {value}, {unit}, {limit}, {condition}, {kind} and {label.NAME}.' }),
   labels: labels.optional(),
   for: duration('The condition must hold this long first (on-delay).').optional(),
   clearFor: duration('It must be gone this long first (off-delay).').optional(),

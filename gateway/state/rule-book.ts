@@ -1,5 +1,5 @@
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
-import { type Era, RuleSet, type RuleSetInput, ruleSetRevision, ruleSetSchema } from '../rules/index.ts'
+import { type Era, eventId, RuleSet, type RuleSetInput, ruleSetRevision, ruleSetSchema } from '../rules/index.ts'
 
 /** A named set of rules, as it was given. */
 export interface NamedRules {
@@ -69,7 +69,7 @@ export class RuleBook {
       before ? (ruleSetSchema.safeParse(before.given).data?.rules ?? []).map(({ id }) => id) : [],
     )
     return {
-      id: `${device}/${RULES_CHANGED}/${since}/${transition}`,
+      id: eventId(device, RULES_CHANGED, since, transition),
       device,
       rule: RULES_CHANGED,
       transition,

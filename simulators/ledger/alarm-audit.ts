@@ -98,7 +98,8 @@ class Expectation {
     if (!threshold || typeof value !== 'number' || quality === 'bad') return
     const name = JSON.stringify([device, metric])
     const known = this.#series.get(name) ?? { raised: false, newest: Number.NEGATIVE_INFINITY }
-    const time = reading.time ?? reading.received
+    // Nothing is measured after it is heard.
+    const time = Math.min(reading.time ?? reading.received, reading.received)
     // What is measured earlier than what was looked at changes nothing any more.
     if (time < known.newest) return
     const raised = known.raised ? value > threshold.clear : value > threshold.raise

@@ -80,7 +80,7 @@ test('the import menu has the examples, and one of them works when it is deploye
   await page.mouse.move(650, 450)
   await page.mouse.move(700, 500, { steps: 4 })
   await page.mouse.click(700, 500)
-  await page.locator('.red-ui-flow-node-label', { hasText: 'sensor-silent' }).first().waitFor()
+  await soon(() => page.evaluate<number>("RED.nodes.filterNodes({ type: 'tidegate-threshold' }).length")).toBe(2)
   await page.click('#red-ui-header-button-deploy:not(.disabled)')
   await soon(() => t.gateway.puts.at(-1)?.rules.map(({ id }) => id)).toContain('sensor-silent')
 })

@@ -86,7 +86,7 @@ describe('alarms of a site', () => {
       await publish('temperature', 95)
       await expect
         .poll(() => eventsOf(site, 'boiler'), { timeout: 15_000 })
-        .toEqual(['too-hot raised', 'too-hot shelve', 'too-hot expired'])
+        .toEqual(['too-hot raised', 'too-hot shelved', 'too-hot expired'])
       await call('POST', '/alarms/act', { ...about, action: 'acknowledge' })
       await expect.poll(() => eventsOf(site, 'boiler')).toHaveLength(4)
     })

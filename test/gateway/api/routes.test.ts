@@ -190,7 +190,7 @@ describe('/alarms', () => {
     const done = await act(live, { ...hot, action: 'acknowledge', by: 'nina', comment: 'seen' })
     expect([done.status, await done.json()]).toMatchObject([
       200,
-      { type: 'tidegate.alarm.acknowledge', transition: 2, data: { by: 'nina', comment: 'seen' } },
+      { type: 'tidegate.alarm.acknowledged', transition: 2, data: { by: 'nina', comment: 'seen' } },
     ])
     expect(await refusal(act(live, { ...hot, action: 'acknowledge' }))).toEqual([409, 'ALARM_ACTION_REFUSED'])
     expect(await refusal(act(live, { ...hot, device: 'x', action: 'acknowledge' }))).toEqual([404, 'ALARM_UNKNOWN'])

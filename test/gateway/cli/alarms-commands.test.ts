@@ -127,7 +127,7 @@ describe('tidegate alarms', () => {
     await live.publish('press-1', 'temperature', 90)
     const { stdout } = await alarms(live, 'acknowledge', 'press-1', 'hot', '--comment', 'seen', '--json')
     expect(JSON.parse(stdout)).toMatchObject({
-      type: 'tidegate.alarm.acknowledge',
+      type: 'tidegate.alarm.acknowledged',
       data: { by: 'nina', comment: 'seen' },
     })
     const named = await alarms(live, 'acknowledge', 'press-1', 'warm', '--by', 'Otto', '--json')
@@ -217,9 +217,9 @@ describe('tidegate alarms watch', () => {
     await until(() => view.stdout().includes('acknowledge'))
     const rows = cells(view.stdout()).filter((row) => row[2] === 'press-1')
     expect(rows.map((row) => row.slice(1))).toEqual([
-      ['low', 'press-1', 'warm', 'raised', 'press-1 temperature: high (90)'],
-      ['critical', 'press-1', 'hot', 'raised', 'press-1 temperature: high (90)'],
-      ['critical', 'press-1', 'hot', 'acknowledge', 'press-1 temperature: high (90) by nina "coming"'],
+      ['low', 'press-1', 'warm', 'raised', 'press-1 temperature: high raised (90)'],
+      ['critical', 'press-1', 'hot', 'raised', 'press-1 temperature: high raised (90)'],
+      ['critical', 'press-1', 'hot', 'acknowledged', 'press-1 temperature: high acknowledged (90) by nina "coming"'],
     ])
     expect(await view.stop()).toBe(0)
     expect(view.stderr()).toBe('')

@@ -29,7 +29,7 @@ describe('tidegate rules test', () => {
       ['critical', 'press-4', 'silent@temperature', 'raised'],
       ['critical', 'press-4', 'silent@temperature', 'cleared'],
     ])
-    expect(lines[1]).toContain('press-4 temperature: high (90)')
+    expect(lines[1]).toContain('press-4 temperature: high raised (90)')
     expect(stderr).toMatch(/^3 readings, 3\.3 min in [\d.]+ s: \d+ times faster than real time\n/)
     expect(stderr).toContain(
       '4 events: 2 raised, 2 cleared\n  hot: 1 raised, 1 cleared\n  silent: 1 raised, 1 cleared\n',

@@ -32,7 +32,8 @@ interface Pending {
   dueByClock: Millis
 }
 
-const timeOf = ({ time, received }: Reading): Millis => time ?? received
+/** Nothing is measured after it is heard. */
+const timeOf = ({ time, received }: Reading): Millis => Math.min(time ?? received, received)
 
 /**
  * One alarm by the definitions, slow and plain: it keeps all that it ever heard, and works out everything from that each time.
