@@ -89,7 +89,7 @@ describe('an inbound webhook', () => {
   test('becomes a reading, and is answered when the gateway has it', async () => {
     const answer = await post('office/temperature', '{"value": 21.5, "unit": "Cel"}')
     expect([answer.status, await answer.json()]).toEqual([200, { stored: true }])
-    expect(t.gateway.published.at(-1)).toMatchObject({
+    await soon(() => t.gateway.published.at(-1)).toMatchObject({
       topic: 'sensors/office/temperature',
       body: { value: 21.5, unit: 'Cel', labels: { via: 'node-red' } },
     })

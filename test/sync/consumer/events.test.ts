@@ -31,7 +31,7 @@ describe('events', () => {
     const own = consumer.records.filter(({ device }) => device === 'oven 1')
     expect(own).toEqual([1, 2, 3].map((n) => ({ ...event(n), source: '/sites/hall/3/gateways/gw 1' })))
     expect(consumer.contexts.find(({ position }) => position.offset === 3)).toMatchObject({
-      position: { origin: eventSubject('hall/3', 'oven 1', 'too.hot'), offset: 3 },
+      position: { origin: `${eventSubject('hall/3', 'oven 1', 'too.hot')}@1700000000000`, offset: 3 },
       site: 'hall/3',
       gateway: 'gw 1',
     })
