@@ -57,14 +57,15 @@ export class AlarmGroup {
       for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
     // What the device itself does not trust shows that it is there, and nothing else.
     if (reading.quality === 'bad') return told
-    const heard = { reading, heard: now }
-    if (this.#lateness === 0) this.#evaluate(heard, told)
+    if (this.#lateness === 0) this.#evaluate(reading, now, told)
     else {
+      const heard = { reading, heard: now }
       const { waiting } = state
-      const time = timeOf(heard)
-      waiting.splice(waiting.findLastIndex((other) => timeOf(other) <= time) + 1, 0, heard)
-      const upTo = timeOf(waiting.at(-1) ?? heard) - this.#lateness
-      this.#release((other) => timeOf(other) <= upTo, told)
+      const time = timeOf(reading, now)
+      waiting.splice(waiting.findLastIndex((other) => timeOf(other.reading, other.heard) <= time) + 1, 0, heard)
+      const newest = waiting.at(-1) ?? heard
+      const upTo = timeOf(newest.reading, newest.heard) - this.#lateness
+      this.#release((other) => timeOf(other.reading, other.heard) <= upTo, told)
     }
     return told
   }
@@ -131,14 +132,13 @@ export class AlarmGroup {
   #release(may: (one: Waiting) => boolean, told: Told[]): void {
     const { waiting } = this.#state
     const count = waiting.findLastIndex(may) + 1
-    for (const one of waiting.splice(0, count)) this.#evaluate(one, told)
+    for (const { reading, heard } of waiting.splice(0, count)) this.#evaluate(reading, heard, told)
   }
 
-  #evaluate(one: Waiting, told: Told[]): void {
+  #evaluate(reading: Reading, heard: Millis, told: Told[]): void {
     const state = this.#state
-    const { reading, heard } = one
     const { metric } = reading
-    const time = timeOf(one)
+    const time = timeOf(reading, heard)
     const newest = Object.hasOwn(state.newest, metric) ? state.newest[metric] : undefined
     // Later than it was waited for: what came after it is decided already, and stays so.
     if (newest !== undefined && time < newest) return
@@ -156,4 +156,4 @@ export class AlarmGroup {
  * Event time: the device's, or the gateway's where the device gave none. Nothing is measured after it is heard: a device whose
  * clock is ahead would make everything late that comes before that time.
  */
-const timeOf = ({ reading, heard }: Waiting): Millis => Math.min(reading.time ?? heard, heard)
+const timeOf = (reading: Reading, heard: Millis): Millis => Math.min(reading.time ?? heard, heard)

@@ -41,6 +41,7 @@ export class FloodWatch {
   readonly rule: string
   /** When it is looked at next. */
   queued: Millis | null = null
+  dirty = false
   readonly #device: string
   readonly #state: FloodState
   readonly #era: Era

@@ -13,6 +13,7 @@ export class Held implements KeptGroup {
   queued: Millis | null = null
   /** It was stored since it was bound, or the gateway was away: a replay of what comes now can begin there. */
   stored = false
+  dirty = false
 
   constructor(name: string, key: string, group: AlarmGroup, appliedTo: Offset) {
     this.name = name

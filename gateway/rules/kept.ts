@@ -12,6 +12,8 @@ export interface StoredGroup extends GroupSnapshot {
 export interface KeptGroup {
   /** `["series",device,metric]`, `["rule",device,id]` for a rule over several metrics, or `["flood","",id]`. */
   readonly name: string
+  /** Of whoever keeps it. */
+  dirty: boolean
   toJSON(): StoredGroup | FloodState
 }
 

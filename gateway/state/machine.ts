@@ -36,6 +36,7 @@ class Entry {
   readonly metric: string
   readonly series: Series
   readonly name: string
+  dirty = false
 
   constructor(device: string, metric: string, series: Series) {
     this.device = device

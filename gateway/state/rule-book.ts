@@ -30,6 +30,7 @@ const RULES_CHANGED = '@rules'
  */
 export class RuleBook {
   readonly name = '["rules"]'
+  dirty = false
   /** What the gateway calls itself among the devices. */
   readonly device: string
   #stored: StoredBook = EMPTY

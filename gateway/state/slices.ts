@@ -4,6 +4,8 @@ import type { SnapshotSlice } from '../outbox/index.ts'
 /** One part of the state that is stored by itself. Its JSON says up to which record it is current. */
 export interface Part {
   readonly name: string
+  /** Set while it waits to be stored: nearly always it does, and need not be looked for. */
+  dirty: boolean
   toJSON(): unknown
 }
 
@@ -34,10 +36,12 @@ export class Slices {
    * @param urgent what is stored must not lack this change
    */
   changed(part: Part, offset: Offset | null, urgent = false): void {
+    if (part.dirty && !urgent) return
     const { name } = part
     const known = this.#dirty.get(name)
     if (known) known.part = part
     else if (offset !== null) this.#dirty.set(name, { part, since: offset })
+    part.dirty = known !== undefined || offset !== null
     if (urgent || this.#urgent.has(name)) this.#urgent.set(name, part)
   }
 
@@ -80,6 +84,7 @@ export class Slices {
   }
 
   #slice(part: Part): SnapshotSlice {
+    part.dirty = false
     this.#dirty.delete(part.name)
     this.#urgent.delete(part.name)
     return [part.name, Buffer.from(JSON.stringify(part))]
