@@ -32,6 +32,13 @@ export interface Block extends BlockHeader {
 const MAGIC = 0x54474231
 export const BLOCK_HEADER_BYTES = 48
 
+/** The records of a block, in order. */
+export function linesOf(block: Block): string[] {
+  const lines = block.body.toString('utf8').split('\n')
+  lines.pop()
+  return lines
+}
+
 /** The value to store for `body`; `lineageBefore` continues the lane's running CRC-32. */
 export function encodeBlock(
   body: Buffer,

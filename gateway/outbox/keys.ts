@@ -13,6 +13,9 @@ import type { KeyRange } from '../ports/index.ts'
  *     m <name>                                 facts about the store
  *     s <name>                                 snapshot of one part of the state machine
  *     q <client id> 00 <packet id>             a QoS 2 publish that is stored and not yet released
+ *     t <fingerprint> 00 <origin>              a reading of a peer of which there is a copy here
+ *     o <origin>                               there is a replica of this origin
+ *     r <origin> 00 <any of the above>         what is stored of it: b, g, p, x, c, h and m
  *
  * Blocks carry their own checksums; everything else but `q`, whose keys say it all, is a note (see `note.ts`).
  */
@@ -20,7 +23,7 @@ const LANE_BYTES: Record<Lane, number> = { readings: 0x72, events: 0x65, deadlet
 const OFFSET_BYTES = 8
 
 export type OffsetKind = 'b' | 'g' | 'p' | 'x'
-export type NamedKind = 'm' | 's' | 'q'
+export type NamedKind = 'm' | 's' | 'q' | 't' | 'o'
 
 export function offsetKey(kind: OffsetKind, lane: Lane, offset: Offset): Buffer {
   const key = Buffer.allocUnsafe(2 + OFFSET_BYTES)
@@ -66,6 +69,9 @@ export function namedRange(kind: NamedKind): KeyRange {
   const byte = kind.charCodeAt(0)
   return { gte: Buffer.from([byte]), lt: Buffer.from([byte + 1]) }
 }
+
+/** What the keys of the replica of one origin begin with. */
+export const replicaPrefix = (origin: string): Buffer => Buffer.from(`r${origin}\0`, 'utf8')
 
 /** All there is. */
 export const EVERYTHING: KeyRange = { gte: Buffer.alloc(0), lt: Buffer.from([0xff]) }

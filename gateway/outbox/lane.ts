@@ -1,7 +1,7 @@
 import type { Bytes, Lane, Millis, Offset } from '../../sync/contract/index.ts'
 import type { Cursor, Gap } from '../../sync/forward/index.ts'
 import type { WriteOp } from '../ports/index.ts'
-import { encodeBlock } from './block.ts'
+import { type BlockHeader, encodeBlock } from './block.ts'
 import { type LaneExtent, pendingBytes } from './bounds.ts'
 import { Gaps } from './gaps.ts'
 import { offsetKey } from './keys.ts'
@@ -15,6 +15,14 @@ export interface BlockLimits {
 }
 
 export const FRESH_CURSOR: Cursor = { next: 0, sequence: 0, streamCreated: null }
+
+/** A block as it is stored. */
+export interface CutBlock {
+  first: Offset
+  count: number
+  committedAt: Millis
+  value: Buffer
+}
 
 interface Gather {
   text: string
@@ -83,8 +91,13 @@ export class LaneState {
     return this.#next++
   }
 
-  /** The writes that make everything gathered durable; the records are durable once `committed` is called. */
-  cut(now: Millis, ops: WriteOp[]): void {
+  /**
+   * The writes that make everything gathered durable; the records are durable once `committed` is called.
+   *
+   * @returns the blocks that it made
+   */
+  cut(now: Millis, ops: WriteOp[]): readonly CutBlock[] {
+    const blocks: CutBlock[] = []
     for (const gather of this.#gathers) {
       const body = Buffer.from(gather.text, 'utf8')
       const first = this.#cutTo
@@ -101,6 +114,7 @@ export class LaneState {
         lineageBefore: this.lineage,
       })
       ops.push({ type: 'put', key: offsetKey('b', this.lane, first), value })
+      blocks.push({ first, count: gather.count, committedAt: now, value })
       this.lineage = lineage
       this.bytes += body.length
       this.#cutTo += gather.count
@@ -108,10 +122,46 @@ export class LaneState {
     if (this.#gathers.length > 0)
       ops.push(headOp(this.lane, { next: this.#cutTo, bytes: this.bytes, lineage: this.lineage }))
     this.#gathers = []
-    if (this.cursorDirty) {
-      ops.push(cursorOp(this.lane, this.cursor))
-      this.cursorDirty = false
+    this.cutCursor(ops)
+    return blocks
+  }
+
+  /** The write that makes the cursor durable, if it moved. */
+  cutCursor(ops: WriteOp[]): void {
+    if (!this.cursorDirty) return
+    ops.push(cursorOp(this.lane, this.cursor))
+    this.cursorDirty = false
+  }
+
+  /**
+   * The writes that put a block which another gateway has cut behind what is there. Between the two there may be only what
+   * is declared missing.
+   */
+  place(block: BlockHeader, value: Buffer): WriteOp[] {
+    const { first, count, bytesBefore, bodyBytes, committedAt, lineage } = block
+    const ops: WriteOp[] = []
+    if (this.segments.startsAt(bytesBefore)) {
+      const segment = { first, bytesBefore, committedAt, level: 0 }
+      this.segments.push(segment)
+      ops.push(segmentOp(this.lane, segment))
     }
+    ops.push({ type: 'put', key: offsetKey('b', this.lane, first), value })
+    this.lineage = lineage
+    this.bytes = bytesBefore + bodyBytes
+    ops.push(...this.#endAt(first + count))
+    return ops
+  }
+
+  /** The writes that declare what another gateway has declared; at the end of the lane, it goes on behind it. */
+  placeGap(gap: Gap): WriteOp[] {
+    const { ops } = this.declare(gap)
+    return gap.from <= this.#next && gap.to >= this.#next ? [...ops, ...this.#endAt(gap.to + 1)] : ops
+  }
+
+  #endAt(next: Offset): WriteOp[] {
+    this.#next = next
+    this.#cutTo = next
+    return [headOp(this.lane, { next, bytes: this.bytes, lineage: this.lineage })]
   }
 
   /** The writes of the last `cut` are on disk: up to `head` (what `next` was when they were cut) all is durable. */

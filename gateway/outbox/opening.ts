@@ -4,10 +4,11 @@ import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
 import { type DurableCallback, GroupCommit } from './group-commit.ts'
 import { type Identity, identityOp, newEpoch, type Owner, openIdentified, writeMarker } from './identity.ts'
-import { namedKey } from './keys.ts'
-import type { BlockLimits, LaneState } from './lane.ts'
+import { EVERYTHING, namedKey, namedRange, nameOf } from './keys.ts'
+import type { BlockLimits, CutBlock, LaneState } from './lane.ts'
 import { loadLane } from './load.ts'
 import { decodeNote, encodeNote, sealNote } from './note.ts'
+import { Replica } from './replica.ts'
 import type { StateKeeper } from './state-keeper.ts'
 import { storedState } from './stored-state.ts'
 
@@ -24,10 +25,17 @@ export interface OpeningParts {
   keeper: StateKeeper
 }
 
+/** A block of a lane as it was just stored. */
+export interface LaneBlock extends CutBlock {
+  lane: Lane
+}
+
 /** What happens to an opening; set once somebody listens. */
 export interface OpeningEvents {
-  /** Records of these lanes became durable. */
-  committed(grown: readonly Lane[]): void
+  /** Records of these lanes became durable; `blocks` are those that hold them, in order. */
+  committed(grown: readonly Lane[], blocks: readonly LaneBlock[]): void
+  /** Records of these lanes of a replica became durable. */
+  replicated(replica: Replica, grown: readonly Lane[]): void
   /** A write failed: this opening is over. */
   failed(error: unknown): void
 }
@@ -44,13 +52,16 @@ export class Opening {
   readonly lanes: Lanes
   /** Damage found while opening. */
   readonly damaged: readonly (readonly [Lane, Gap])[]
-  events: OpeningEvents = { committed() {}, failed() {} }
+  events: OpeningEvents = { committed() {}, replicated() {}, failed() {} }
+  readonly #replicas = new Map<string, Replica>()
   readonly #parts: OpeningParts
   readonly #commit: GroupCommit
   #identity: Identity
   #replayFrom: Offset
-  /** How far each lane is with the commit that is under way. */
+  /** How far each lane is with the commit that is under way, and what it holds. */
   #heads: readonly (readonly [Lane, Offset])[] = []
+  #blocks: readonly LaneBlock[] = []
+  #replicaHeads: readonly (readonly [Replica, readonly (readonly [Lane, Offset])[]])[] = []
 
   private constructor(
     parts: OpeningParts,
@@ -72,7 +83,18 @@ export class Opening {
         cut: (now, ops) => this.#cut(now, ops),
         committed: () => {
           const grown = this.#heads.filter(([lane, head]) => lanes[lane].committed(head))
-          this.events.committed(grown.map(([lane]) => lane))
+          this.events.committed(
+            grown.map(([lane]) => lane),
+            this.#blocks,
+          )
+          for (const [replica, heads] of this.#replicaHeads) {
+            const more = heads.filter(([lane, head]) => replica.lanes[lane].committed(head))
+            if (more.length > 0)
+              this.events.replicated(
+                replica,
+                more.map(([lane]) => lane),
+              )
+          }
         },
         failed: (error) => this.events.failed(error),
       },
@@ -96,11 +118,19 @@ export class Opening {
       const all = [readings, events, deadletters]
       // Without the note everything that is there is replayed, which takes longer and gives the same.
       const replayFrom = decodeNote<Offset>(await store.get(REPLAY_KEY)) ?? readings.state.tail
+      const replicas: Replica[] = []
+      const mended: WriteOp[] = []
+      for await (const key of store.keys(namedRange('o'))) {
+        const { replica, mend } = await Replica.load(store, nameOf(key), settings.block)
+        replicas.push(replica)
+        mended.push(...mend)
+      }
       await keeper.rebuild(storedState(store, replayFrom))
       const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
       const damaged = all.flatMap((lane) => lane.damaged.map((gap) => [lane.state.lane, gap] as const))
       const opening = new Opening(parts, store, identity, lanes, damaged, replayFrom)
-      const mend = all.flatMap((lane) => lane.mend)
+      for (const replica of replicas) opening.#replicas.set(replica.origin, replica)
+      const mend = [...all.flatMap((lane) => lane.mend), ...mended]
       if (mend.length > 0) await opening.commit(mend)
       return opening
     } catch (error) {
@@ -116,6 +146,33 @@ export class Opening {
   /** Blocks of readings from here on are needed to rebuild the state machine. */
   get replayFrom(): Offset {
     return this.#replayFrom
+  }
+
+  /** What there is of other gateways, by origin. */
+  get replicas(): ReadonlyMap<string, Replica> {
+    return this.#replicas
+  }
+
+  /** The replica of an origin; one that begins at 0 when there is none yet. */
+  async openReplica(origin: string): Promise<Replica> {
+    const known = this.#replicas.get(origin)
+    if (known) return known
+    const { replica } = await Replica.load(this.store, origin, this.#parts.settings.block)
+    const raced = this.#replicas.get(origin)
+    if (raced) return raced
+    this.#replicas.set(origin, replica)
+    this.attach([{ type: 'put', key: namedKey('o', origin), value: Buffer.alloc(0) }])
+    return replica
+  }
+
+  /** Forgets a replica; its records go in the background. */
+  async dropReplica(origin: string): Promise<void> {
+    const replica = this.#replicas.get(origin)
+    if (!replica) return
+    this.#replicas.delete(origin)
+    // Cut short by a crash, it is an empty name with something behind it: it is dropped again.
+    await replica.space(this.store).clear(EVERYTHING)
+    await this.commit([{ type: 'del', key: namedKey('o', origin) }])
   }
 
   append(lane: Lane, line: string): Offset {
@@ -170,8 +227,12 @@ export class Opening {
   #cut(now: number, ops: WriteOp[]): void {
     const { lanes } = this
     const before = lanes.readings.extent(0).head.offset
-    for (const lane of LANES) lanes[lane].cut(now, ops)
+    const cut = LANES.map((lane) => lanes[lane].cut(now, ops).map((block) => ({ ...block, lane })))
+    this.#blocks = cut.flat()
     this.#heads = LANES.map((lane) => [lane, lanes[lane].next])
+    const replicas = [...this.#replicas.values()]
+    for (const replica of replicas) replica.cutCursors(ops)
+    this.#replicaHeads = replicas.map((replica) => [replica, LANES.map((lane) => [lane, replica.lanes[lane].next])])
     for (const op of this.#slices(lanes.readings.next - before)) ops.push(op)
   }
 

@@ -5,15 +5,19 @@ import {
   type Millis,
   type Offset,
   OperatorError,
+  RetryableError,
   StopAcceptingError,
 } from '../../sync/contract/index.ts'
 import type { Gap, LaneSource } from '../../sync/forward/index.ts'
 import { pause } from '../../sync/runtime/index.ts'
 import type { DurableCallback } from './group-commit.ts'
 import { layout } from './identity.ts'
-import { namedKey } from './keys.ts'
-import { Opening, type OpeningParts } from './opening.ts'
-import { LaneReader } from './reader.ts'
+import { namedKey, namedRange, nameOf } from './keys.ts'
+import { decodeNote, encodeNote } from './note.ts'
+import { type LaneBlock, Opening, type OpeningParts } from './opening.ts'
+import { type BlockRun, LaneReader } from './reader.ts'
+import type { Replica } from './replica.ts'
+import { epochOf, ReplicaAccess } from './replica-access.ts'
 import { Space, type SpaceSettings } from './space.ts'
 import { type BoundSettings, storedBytes, Upkeep } from './upkeep.ts'
 
@@ -103,6 +107,9 @@ export class Outbox {
   #round: Promise<void> | null = null
   readonly #closing = new AbortController()
   #closed: Promise<void> | null = null
+  #limit: Offset = Number.POSITIVE_INFINITY
+  readonly #blockListeners = new Set<(blocks: readonly LaneBlock[]) => void>()
+  readonly #replicaReaders = new Map<string, Record<Lane, LaneReader>>()
 
   private constructor(parts: OutboxParts, space: Space, opening: Opening) {
     this.#parts = parts
@@ -168,6 +175,80 @@ export class Outbox {
     return this.#readers[lane]
   }
 
+  /** Own readings from `limit` on are not shown to the forwarder yet, durable or not. */
+  holdBack(limit: Offset): void {
+    const more = limit > this.#limit
+    this.#limit = limit
+    if (more) this.#readers.readings.grew()
+  }
+
+  /** Declares own readings missing because the centre gets them from elsewhere; durable with the next commit. */
+  declareRepeated(offset: Offset): void {
+    const { ops } = this.#opening.lanes.readings.declare({ from: offset, to: offset, reason: 'repeated' })
+    this.#opening.attach(ops)
+  }
+
+  /** One past the newest own record, durable or not. */
+  next(lane: Lane): Offset {
+    return this.#opening.lanes[lane].next
+  }
+
+  /** One past the newest own record on disk, whether it may leave yet or not. */
+  durable(lane: Lane): Offset {
+    return this.#opening.lanes[lane].durable
+  }
+
+  /** Whole blocks of an own lane, see `LaneReader.blocks`. */
+  blocks(lane: Lane, from: Offset, maxBytes: Bytes): Promise<BlockRun> {
+    return this.#readers[lane].blocks(from, maxBytes)
+  }
+
+  /** Calls back with the blocks of each commit once they are durable; the returned function ends it. */
+  onBlocks(listener: (blocks: readonly LaneBlock[]) => void): () => void {
+    this.#blockListeners.add(listener)
+    return () => this.#blockListeners.delete(listener)
+  }
+
+  /** Origins of which there is a replica: `gateway/epoch`. */
+  get replicas(): readonly string[] {
+    return [...this.#opening.replicas.keys()]
+  }
+
+  /** What is here of another gateway's lanes; a new one begins at 0. */
+  async replica(origin: string): Promise<ReplicaAccess> {
+    await this.#opening.openReplica(origin)
+    const known = this.#replicaReaders.get(origin)
+    const reader = (lane: Lane): LaneReader => new LaneReader(lane, this.#replicaHost(origin, lane))
+    const readers = known ?? {
+      readings: reader('readings'),
+      events: reader('events'),
+      deadletters: reader('deadletters'),
+    }
+    this.#replicaReaders.set(origin, readers)
+    return new ReplicaAccess(origin, readers, () => this.#opening)
+  }
+
+  async dropReplica(origin: string): Promise<void> {
+    this.#replicaReaders.delete(origin)
+    await this.#opening.dropReplica(origin)
+  }
+
+  /** Stores (or, with null, deletes) what is known of a reading with a copy elsewhere, in the next commit. */
+  noteTwin(name: string, value: unknown): void {
+    const key = namedKey('t', name)
+    this.#opening.attach([value === null ? { type: 'del', key } : { type: 'put', key, value: encodeNote(value) }])
+  }
+
+  /** All that was stored by `noteTwin`. */
+  async twins(): Promise<Map<string, unknown>> {
+    const found = new Map<string, unknown>()
+    for await (const [key, value] of this.#opening.store.entries(namedRange('t'))) {
+      const note = decodeNote<unknown>(value)
+      if (note !== null) found.set(nameOf(key), note)
+    }
+    return found
+  }
+
   status(): OutboxStatus {
     const { lanes, epoch } = this.#opening
     const laneStatus = (lane: Lane): LaneStatus => {
@@ -211,9 +292,13 @@ export class Outbox {
   async #take(opening: Opening): Promise<void> {
     this.#opening = opening
     opening.events = {
-      committed: (grown) => {
+      committed: (grown, blocks) => {
         for (const lane of grown) this.#readers[lane].grew()
+        for (const listener of this.#blockListeners) listener(blocks)
         this.#watchBound()
+      },
+      replicated: ({ origin }, grown) => {
+        for (const lane of grown) this.#replicaReaders.get(origin)?.[lane].grew()
       },
       failed: (error) => this.#fail(opening, error),
     }
@@ -237,6 +322,8 @@ export class Outbox {
     const ready = (): boolean => this.#state === 'open'
     return {
       epoch: () => this.#opening.epoch,
+      limit: () => (lane === 'readings' ? this.#limit : Number.POSITIVE_INFINITY),
+      hasLineage: () => true,
       get ready() {
         return ready()
       },
@@ -252,6 +339,30 @@ export class Outbox {
         await this.#opening.startEpoch()
         this.#parts.events.epochStarted(this.#opening.epoch)
       },
+    }
+  }
+
+  #replicaHost(origin: string, lane: Lane): ConstructorParameters<typeof LaneReader>[1] {
+    const own = this.#readerHost(lane)
+    const replica = (): Replica => {
+      const found = this.#opening.replicas.get(origin)
+      if (!found) throw new StopAcceptingError('REPLICA_GONE', `there is no replica of ${origin} any more`)
+      return found
+    }
+    return {
+      epoch: () => epochOf(origin),
+      limit: () => Number.POSITIVE_INFINITY,
+      hasLineage: () => !replica().patched,
+      get ready() {
+        return own.ready
+      },
+      store: async () => replica().space(await own.store()),
+      state: () => replica().lanes[lane],
+      attach: (ops) => this.#opening.attach(replica().ops(ops)),
+      damaged: own.damaged,
+      // Only its own gateway can number on: the copy has nothing that the centre does not have.
+      startEpoch: () =>
+        Promise.reject(new RetryableError('REPLICA_FORKED', `the centre has another ${lane} of ${origin}`)),
     }
   }
 

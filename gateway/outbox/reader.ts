@@ -4,7 +4,7 @@ import type { Cursor, Gap, LaneSlice, LaneSource } from '../../sync/forward/inde
 import type { KeyValueStore, WriteOp } from '../ports/index.ts'
 import { type Block, skipLines, soundBlock, soundHeader } from './block.ts'
 import { offsetOf, offsetRange } from './keys.ts'
-import type { LaneState } from './lane.ts'
+import type { CutBlock, LaneState } from './lane.ts'
 import { blockBefore } from './load.ts'
 import { setAsideOps } from './records.ts'
 import { SliceBuilder } from './slice.ts'
@@ -22,6 +22,18 @@ export interface ReaderHost {
   attach(ops: readonly WriteOp[]): void
   damaged(lane: Lane, gap: Gap): void
   startEpoch(): Promise<void>
+  /** Records from here on are durable, but may not leave yet. */
+  limit(): Offset
+  /** Whether running checksums are those of the gateway that numbered the records. */
+  hasLineage(): boolean
+}
+
+/** Blocks of a lane as they are stored, in order, and what is missing between and behind them. */
+export interface BlockRun {
+  blocks: readonly CutBlock[]
+  gaps: readonly Gap[]
+  /** The offset behind them. */
+  next: Offset
 }
 
 /** Reads a lane back in order; damage becomes a declared gap instead of an error, so that the rest goes on. */
@@ -49,7 +61,7 @@ export class LaneReader implements LaneSource {
   }
 
   get head(): Offset {
-    return this.#host.state().durable
+    return Math.min(this.#host.state().durable, this.#host.limit())
   }
 
   get tail(): Offset {
@@ -82,6 +94,7 @@ export class LaneReader implements LaneSource {
   }
 
   async lineageAt(offset: Offset): Promise<number | null> {
+    if (!this.#host.hasLineage()) return null
     if (offset === 0) return 0
     for await (const block of this.#blocks(await this.#host.store(), offset - 1)) {
       if (block.first + block.count < offset) continue
@@ -98,7 +111,7 @@ export class LaneReader implements LaneSource {
     const store = await this.#host.store()
     const slice = new SliceBuilder(from, maxBytes)
     for await (const block of this.#blocksAhead(store, from, maxBytes)) {
-      if (block.first >= head) break
+      if (block.first + block.count > head) break
       if (block.first + block.count <= slice.next) continue
       if (block.first > slice.next) {
         const holes = await this.#holes(store, slice.next, block.first - 1)
@@ -113,6 +126,41 @@ export class LaneReader implements LaneSource {
     // Everything up to the head was seen; what is missing at its end is missing for good.
     if (slice.next < head) slice.skip(await this.#holes(store, slice.next, head - 1), null)
     return slice.done()
+  }
+
+  /**
+   * Whole blocks, up to the newest durable record whether that may leave or not; the first is the one that holds `from`.
+   *
+   * @param maxBytes of values, but at least one block
+   */
+  async blocks(from: Offset, maxBytes: Bytes): Promise<BlockRun> {
+    const { durable } = this.#host.state()
+    const store = await this.#host.store()
+    const blocks: CutBlock[] = []
+    const gaps: Gap[] = []
+    let [next, bytes] = [from, 0]
+    const start = (await blockBefore(store, this.lane, from)) ?? from
+    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start))) {
+      const first = offsetOf(key)
+      if (first >= durable || bytes >= maxBytes) break
+      if (this.#host.state().gaps.has(first) && soundBlock(first, value) === null) continue
+      const block = soundBlock(first, value)
+      if (!block) {
+        await this.#setAside(store, first, value)
+        continue
+      }
+      if (first + block.count <= next) continue
+      if (first > next) gaps.push(...(await this.#holes(store, next, first - 1)))
+      gaps.push(...this.#host.state().gaps.within(Math.max(first, next), first + block.count - 1))
+      blocks.push({ first, count: block.count, committedAt: block.committedAt, value })
+      next = first + block.count
+      bytes += value.length
+    }
+    if (blocks.length === 0 && next < durable) {
+      gaps.push(...(await this.#holes(store, next, durable - 1)))
+      next = durable
+    }
+    return { blocks, gaps, next }
   }
 
   lend({ from, next, gaps }: LaneSlice): boolean {

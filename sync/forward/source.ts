@@ -1,7 +1,7 @@
 import type { Bytes, Lane, Millis, Offset, StreamSequence } from '../contract/index.ts'
 
 /** Why offsets of a lane will never reach the centre. */
-export type GapReason = 'evicted' | 'damaged' | 'trimmed' | 'oversize'
+export type GapReason = 'evicted' | 'damaged' | 'trimmed' | 'oversize' | 'repeated'
 
 /** A hole in a lane, declared so that a consumer knows what is missing. */
 export interface Gap {

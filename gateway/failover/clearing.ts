@@ -1,0 +1,156 @@
+import { decodeLine, type Offset, type Reading } from '../../sync/contract/index.ts'
+import { fingerprint, type Twin, type Twins } from './twins.ts'
+
+/** What clearing needs from the gateway around it. */
+export interface ClearingHost {
+  /** This gateway's name. */
+  readonly gateway: string
+  /** One past the newest durable own reading. */
+  head(): Offset
+  /** Highest own cursor that there ever was. */
+  settled(): Offset
+  /** Own readings of [from, to), without those that are declared missing. */
+  read(from: Offset, to: Offset): AsyncIterable<readonly [offset: Offset, line: string]>
+  /** Declares an own reading missing because it is in the stream elsewhere. */
+  skip(offset: Offset): void
+  /** Resolves when everything declared so far is durable. */
+  durable(): Promise<void>
+  /** Own readings before this offset may leave. */
+  release(limit: Offset): void
+}
+
+/** How one peer stands to this gateway's readings. */
+export type Standing =
+  /** It answers: readings before `passed` have been heard there, and what it knew of them is known here. */
+  | { kind: 'present'; passed: Offset }
+  /** It does not, and its chain is fenced: all that it has sent is known, and it will see the fence before it sends more. */
+  | { kind: 'fenced' }
+  /** It does not, and nothing is known. */
+  | { kind: 'unknown' }
+
+/**
+ * Lets own readings leave when the fate of their copies is decided (ADR 16).
+ *
+ *     taken in --durable--> waiting --every peer has passed it, or is fenced--> decided: kept or skipped --> released
+ *                              ^                                                                               |
+ *                              +-------------------- a rival's fence: what has not left waits again -----------+
+ */
+export class Clearing {
+  readonly #host: ClearingHost
+  readonly #twins: Twins
+  readonly #peers = new Map<string, Standing>()
+  /** How far other origins have left, as far as is known. */
+  readonly #settledOf = new Map<string, Offset>()
+  #released: Offset
+  #running: Promise<void> | null = null
+  #again = false
+  /** Counts withdrawals: what was begun before one must not be released after it. */
+  #round = 0
+
+  constructor(host: ClearingHost, twins: Twins) {
+    this.#host = host
+    this.#twins = twins
+    this.#released = host.settled()
+    host.release(this.#released)
+  }
+
+  /** Own readings before this offset may leave. */
+  get released(): Offset {
+    return this.#released
+  }
+
+  stand(peer: string, standing: Standing): void {
+    this.#peers.set(peer, standing)
+    this.advance()
+  }
+
+  standing(peer: string): Standing {
+    return this.#peers.get(peer) ?? { kind: 'unknown' }
+  }
+
+  /** Everything before `offset` of another origin has left. */
+  left(origin: string, offset: Offset): void {
+    this.#settledOf.set(origin, Math.max(offset, this.settledOf(origin)))
+  }
+
+  settledOf(origin: string): Offset {
+    return this.#settledOf.get(origin) ?? 0
+  }
+
+  /** What has not left waits again. Call it only while nothing is on its way. */
+  withdraw(): void {
+    this.#round++
+    this.#released = Math.min(this.#released, this.#host.settled())
+    this.#host.release(this.#released)
+  }
+
+  /** Looks whether more may leave. */
+  advance(): void {
+    this.#again = true
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+    })
+  }
+
+  /** Resolves when nothing more may leave as things stand. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      const round = this.#round
+      const to = this.#target()
+      if (to <= this.#released) continue
+      if (this.#twins.any && (await this.#decide(this.#released, to))) await this.#host.durable()
+      if (round !== this.#round) {
+        this.#again = true
+        continue
+      }
+      this.#released = to
+      this.#host.release(to)
+      this.#twins.prune(this.#host.settled(), (origin) => this.settledOf(origin))
+    }
+  }
+
+  #target(): Offset {
+    let to = this.#host.head()
+    for (const standing of this.#peers.values()) {
+      if (standing.kind === 'unknown') return this.#released
+      if (standing.kind === 'present') to = Math.min(to, standing.passed)
+    }
+    return to
+  }
+
+  /** @returns whether anything was decided that must be durable first */
+  async #decide(from: Offset, to: Offset): Promise<boolean> {
+    let decided = false
+    for await (const [offset, line] of this.#host.read(from, to)) {
+      const reading = readable(line)
+      const print = reading && fingerprint(reading)
+      const twins = print ? this.#twins.of(print).filter(({ until }) => offset < until) : []
+      if (twins.length === 0) continue
+      const kept = !twins.some((twin) => this.#yieldsTo(twin))
+      for (const twin of twins) this.#twins.decide(twin, offset, kept)
+      if (!kept) this.#host.skip(offset)
+      decided = true
+    }
+    return decided
+  }
+
+  /** The rule: what has left stays, then the copy of the gateway with the smaller name. */
+  #yieldsTo({ origin, offset }: Twin): boolean {
+    if (offset < this.settledOf(origin)) return true
+    return origin.slice(0, origin.lastIndexOf('/')) < this.#host.gateway
+  }
+}
+
+function readable(line: string): Reading | null {
+  try {
+    return decodeLine(line)
+  } catch {
+    // What an older version wrote and this one does not understand has no copies that this one could tell.
+    return null
+  }
+}

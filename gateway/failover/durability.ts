@@ -1,0 +1,111 @@
+import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+
+export type Durability = 'local' | 'replicated'
+
+/** The own disk, and how far every peer that counts has what is on it. */
+export interface DurabilityHost {
+  whenDurable(callback: (error: Error | null) => void): void
+  /** One past the newest own record of a lane, durable or not. */
+  next(lane: Lane): Offset
+}
+
+type Callback = (error: Error | null) => void
+
+interface Waiting {
+  heads: Readonly<Record<Lane, Offset>> | null
+  callback: Callback
+}
+
+/**
+ * Says when a record is as durable as it has to be: on the own disk, or on a peer's too.
+ *
+ *     appended --own disk--> (local) answered
+ *                       \--> (replicated) waiting --every peer that is in step has it--> answered
+ *                                                 --no peer is in step--> answered (degrade), or refused
+ *
+ * Answers come in the order in which they were asked for, whatever they wait for: a client's acknowledgements keep theirs.
+ */
+export class ReplicatedDurability {
+  readonly #host: DurabilityHost
+  readonly #whenAlone: 'degrade' | 'refuse'
+  /** How far each peer is that is in step. */
+  readonly #peers = new Map<string, Readonly<Record<Lane, Offset>>>()
+  #waiting: Waiting[] = []
+
+  constructor(host: DurabilityHost, whenAlone: 'degrade' | 'refuse') {
+    this.#host = host
+    this.#whenAlone = whenAlone
+  }
+
+  /** No peer has what is asked to be replicated. */
+  get alone(): boolean {
+    return this.#peers.size === 0
+  }
+
+  /** Whether a publish that is to be replicated would be refused right now. */
+  get refuses(): boolean {
+    return this.alone && this.#whenAlone === 'refuse'
+  }
+
+  /** Calls back when everything appended so far is durable. */
+  whenDurable(durability: Durability, callback: Callback): void {
+    if (durability === 'local' && this.#waiting.length === 0) {
+      // Nothing waits for a peer, but something may begin to while the disk writes.
+      this.#host.whenDurable((error) =>
+        this.#waiting.length > 0 ? this.#enqueue(null, callback, error) : callback(error),
+      )
+      return
+    }
+    const heads = durability === 'local' ? null : byLane((lane) => this.#host.next(lane))
+    this.#host.whenDurable((error) => this.#enqueue(heads, callback, error))
+  }
+
+  /** The peer has everything before `next` on its disk, and is in step. */
+  stored(peer: string, next: Readonly<Record<Lane, Offset>>): void {
+    this.#peers.set(peer, next)
+    this.#answer()
+  }
+
+  /** The peer is away, or has to catch up. */
+  lost(peer: string): void {
+    if (this.#peers.delete(peer)) this.#answer()
+  }
+
+  #enqueue(heads: Waiting['heads'], callback: Callback, error: Error | null): void {
+    if (error) {
+      callback(error)
+      return
+    }
+    this.#waiting.push({ heads, callback })
+    this.#answer()
+  }
+
+  #answer(): void {
+    let count = 0
+    while (this.#isDone(this.#waiting[count])) count++
+    if (count === 0) return
+    const refusal = (heads: Waiting['heads']): Error | null => (heads !== null && this.refuses ? alone() : null)
+    for (const { heads, callback } of this.#waiting.splice(0, count)) callback(refusal(heads))
+  }
+
+  #isDone(waiting: Waiting | undefined): boolean {
+    if (!waiting) return false
+    const { heads } = waiting
+    if (heads === null) return true
+    for (const stored of this.#peers.values()) if (LANES.some((lane) => stored[lane] < heads[lane])) return false
+    return true
+  }
+}
+
+/** Why nothing is taken in that has to be on two disks. */
+export const alone = (): StopAcceptingError =>
+  new StopAcceptingError(
+    'NO_PEER',
+    'no peer is there to keep a copy, and failover.whenAlone is refuse; start the other gateway, or set it to degrade',
+  )
+
+const byLane = <T>(of: (lane: Lane) => T): Record<Lane, T> => ({
+  readings: of('readings'),
+  events: of('events'),
+  deadletters: of('deadletters'),
+})

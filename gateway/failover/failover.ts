@@ -1,0 +1,435 @@
+import {
+  decodeLine,
+  LANES,
+  type Lane,
+  type Millis,
+  type Offset,
+  type ThresholdEvent,
+} from '../../sync/contract/index.ts'
+import type { CentralSession } from '../../sync/link/index.ts'
+import type { Clock, Random } from '../../sync/runtime/index.ts'
+import { decodeBlock, linesOf, type Outbox } from '../outbox/index.ts'
+import type { NamedRules, StateMachine } from '../state/index.ts'
+import { Clearing } from './clearing.ts'
+import { Downlink } from './downlink.ts'
+import { type Durability, ReplicatedDurability } from './durability.ts'
+import type { FailoverEvents } from './events.ts'
+import { Fencing } from './fencing.ts'
+import type { PeerDialer, PeerHost } from './link/index.ts'
+import type { LaneProgress, SharedRules } from './protocol.ts'
+import { Replicas } from './replicas.ts'
+import { type Carry, Takeover } from './takeover.ts'
+import { Twins } from './twins.ts'
+import { Uplink } from './uplink.ts'
+
+export interface FailoverSettings {
+  site: string
+  gateway: string
+  /** Names of the other gateways of the site. */
+  peers: readonly string[]
+  durability: Durability
+  whenAlone: 'degrade' | 'refuse'
+  heartbeat: Millis
+  awayAfter: Millis
+  takeoverAfter: Millis
+  ackTimeout: Millis
+}
+
+export interface FailoverParts {
+  settings: FailoverSettings
+  dialer: PeerDialer
+  host: PeerHost
+  outbox: Outbox
+  machine: StateMachine
+  clock: Clock
+  random: Random
+  events: FailoverEvents
+  /** Makes events durable that were decided here without a reading of the own lane. */
+  tell(events: readonly ThresholdEvent[]): void
+}
+
+export interface PeerStatus {
+  gateway: string
+  /** Sessions stand in both directions. */
+  present: boolean
+  /** It has all that is here. */
+  inStep: boolean
+  /** Own readings that it does not have yet. */
+  behind: number
+  /** Readings of it here that the centre does not have, as far as is known. */
+  holds: number
+  /** Its readings are forwarded here. */
+  takenOver: boolean
+}
+
+export interface FailoverStatus {
+  durability: Durability
+  /** Replicated, but no peer is in step: what is acknowledged now is on one disk. */
+  degraded: boolean
+  peers: readonly PeerStatus[]
+}
+
+/** Waits between attempts to reach a peer. */
+const RETRY = { min: 50, max: 1000 }
+const READ_BYTES = 256 * 1024
+
+/** What this gateway knows of one peer. */
+interface Peer {
+  uplink: Uplink
+  up: boolean
+  downlink: Downlink | null
+  greeted: boolean
+  /** It cannot say whether something of its own has left of which there is a copy here. */
+  unsure: boolean
+  /** How far it has the own readings. */
+  stored: Offset
+  /** Its answers that wait until its lane is here as far as they say. */
+  barriers: Barrier[]
+}
+
+/** Own readings before `next` are known there; what was known there then is known here once its lane is here up to `head`. */
+interface Barrier {
+  origin: string
+  next: Offset
+  head: Offset
+  settled: Offset
+}
+
+/**
+ * Two or more gateways as one: each has the others' lanes, each knows of copies before its own readings leave, each
+ * takes over when another is silent (ADR 16).
+ */
+export class Failover {
+  readonly durability: ReplicatedDurability
+  readonly #parts: FailoverParts
+  readonly #twins: Twins
+  readonly #clearing: Clearing
+  readonly #replicas: Replicas
+  readonly #fencing: Fencing
+  readonly #peers = new Map<string, Peer>()
+  readonly #stopping = new AbortController()
+  #takeover: Takeover | null = null
+  #settled: Offset
+  /** When a copy of an own reading was heard of, own readings before this offset may have been on their way. */
+  #sureFrom: Offset = 0
+  #running: Promise<unknown> = Promise.resolve()
+  #stopLook: () => void = () => {}
+
+  private constructor(parts: FailoverParts) {
+    this.#parts = parts
+    const { outbox, settings, clock, random, events } = parts
+    const { site, gateway, peers, ackTimeout } = settings
+    const readings = outbox.lane('readings')
+    this.#settled = readings.cursor.next
+    this.#twins = new Twins(outbox)
+    this.#clearing = new Clearing(
+      {
+        gateway,
+        head: () => outbox.durable('readings'),
+        settled: () => this.#settledNow(),
+        read: (from, to) => ownLines(outbox, from, to),
+        skip: (offset) => outbox.declareRepeated(offset),
+        durable: () => this.#durable(),
+        release: (limit) => outbox.holdBack(limit),
+      },
+      this.#twins,
+    )
+    this.#replicas = new Replicas({
+      store: outbox,
+      machine: parts.machine,
+      twins: this.#twins,
+      tell: parts.tell,
+      foundTwin: () => {
+        this.#sureFrom = Math.max(this.#sureFrom, this.#clearing.released)
+      },
+      grew: (origin, lane) => {
+        if (lane === 'readings') this.#passBarriers(origin)
+      },
+    })
+    this.#fencing = new Fencing({
+      site,
+      gateway,
+      peers,
+      ackTimeout,
+      clearing: this.#clearing,
+      replicas: this.#replicas,
+      clock,
+      random,
+      answers: (peer) => this.#answers(peer),
+      durable: () => this.#durable(),
+      filled: events.filled,
+      troubled: events.troubled,
+    })
+    this.durability = new ReplicatedDurability(
+      { whenDurable: (callback) => outbox.whenDurable(callback), next: (lane) => outbox.next(lane) },
+      settings.whenAlone,
+    )
+    for (const peer of peers) this.#peers.set(peer, this.#meet(peer))
+  }
+
+  /** Takes up what there is of other gateways; nothing moves until `start`. */
+  static async open(parts: FailoverParts): Promise<Failover> {
+    const failover = new Failover(parts)
+    failover.#twins.restore((await parts.outbox.twins()).values())
+    await failover.#replicas.open()
+    return failover
+  }
+
+  /** @param carry how the forwarder carries another origin */
+  start(carry: Carry): void {
+    const { settings, host, outbox, machine, clock, events } = this.#parts
+    const { peers, awayAfter, heartbeat, takeoverAfter } = settings
+    const takeover = new Takeover(
+      {
+        clock,
+        takeoverAfter,
+        replicas: this.#replicas,
+        twins: this.#twins,
+        clearing: this.#clearing,
+        events,
+        carry,
+        machine,
+        own: {
+          tail: () => outbox.lane('readings').tail,
+          head: () => outbox.durable('readings'),
+          read: (from, to) => ownLines(outbox, from, to),
+        },
+      },
+      peers,
+    )
+    this.#takeover = takeover
+    host.serve({
+      opened: (peer, session) => {
+        const known = this.#peers.get(peer)
+        if (!known) {
+          session.close()
+          return
+        }
+        known.downlink?.close('a newer session')
+        known.downlink = new Downlink({
+          session,
+          clock,
+          awayAfter,
+          host: this.#downlinkHost(takeover),
+          up: () => {
+            known.greeted = true
+            this.#presenceChanged(peer, '')
+          },
+          down: (_, reason) => {
+            known.greeted = false
+            this.#presenceChanged(peer, reason)
+          },
+        })
+      },
+    })
+    outbox.onBlocks(() => this.#clearing.advance())
+    const look = (): void => {
+      this.#stopLook = clock.after(heartbeat, look)
+      void takeover.look()
+    }
+    look()
+    const { signal } = this.#stopping
+    this.#running = Promise.all([...this.#peers.values()].map(({ uplink }) => uplink.run(signal)))
+  }
+
+  /** See `Fencing.arbitrate`. */
+  arbitrate(session: CentralSession, fencedBy: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#fencing.arbitrate(session, fencedBy, signal)
+  }
+
+  /** The own rule sets changed: peers are to have them too. */
+  rulesChanged(): void {
+    for (const { uplink } of this.#peers.values()) uplink.shareRules()
+  }
+
+  status(): FailoverStatus {
+    const { settings, outbox } = this.#parts
+    const taken = this.#takeover?.taken ?? []
+    const peers = [...this.#peers].map(([gateway, { uplink, stored }]): PeerStatus => {
+      const lanes = this.#replicas.all
+        .filter((replica) => replica.gateway === gateway)
+        .map((replica) => replica.lane('readings'))
+      return {
+        gateway,
+        present: this.#isPresent(gateway),
+        inStep: uplink.inStep,
+        behind: Math.max(0, outbox.durable('readings') - stored),
+        holds: lanes.reduce((sum, lane) => sum + Math.max(0, lane.head - lane.cursor.next), 0),
+        takenOver: taken.some((origin) => origin.startsWith(`${gateway}/`)),
+      }
+    })
+    const degraded = settings.durability === 'replicated' && this.durability.alone
+    return { durability: settings.durability, degraded, peers }
+  }
+
+  /** Says goodbye, so that peers take over at once, and ends all sessions. */
+  async stop(): Promise<void> {
+    this.#stopLook()
+    await Promise.all([...this.#peers.values()].map(({ uplink }) => uplink.leave()))
+    this.#stopping.abort()
+    await this.#running
+    for (const { downlink } of this.#peers.values()) downlink?.close('this gateway stops')
+    await this.#takeover?.stop()
+    await this.#clearing.idle()
+  }
+
+  #meet(peer: string): Peer {
+    const { settings, dialer, clock, random, outbox } = this.#parts
+    const { heartbeat, awayAfter } = settings
+    const known: Peer = {
+      up: false,
+      downlink: null,
+      greeted: false,
+      unsure: false,
+      stored: 0,
+      barriers: [],
+      uplink: new Uplink({
+        peer,
+        dialer,
+        settings: { heartbeat, awayAfter, retry: RETRY },
+        clock,
+        random,
+        host: {
+          site: settings.site,
+          gateway: settings.gateway,
+          epoch: () => outbox.lane('readings').epoch,
+          head: (lane) => outbox.durable(lane),
+          position: async (lane) => {
+            const next = outbox.durable(lane)
+            return { next, lineage: await outbox.lane(lane).lineageAt(next) }
+          },
+          progress: (lane): LaneProgress => {
+            const { cursor, tail } = outbox.lane(lane)
+            return { next: cursor.next, sequence: cursor.sequence, tail }
+          },
+          lineageAt: (lane, offset) => outbox.lane(lane).lineageAt(offset),
+          blocks: (lane, from, maxBytes) => outbox.blocks(lane, from, maxBytes),
+          onBlocks: (listener) => outbox.onBlocks(listener),
+          rules: () => Object.fromEntries(this.#parts.machine.ruleSets),
+          startEpoch: () => outbox.lane('readings').startEpoch(),
+        },
+        events: {
+          up: () => {
+            known.up = true
+            this.#presenceChanged(peer, '')
+          },
+          inStep: () => this.#parts.events.inStep(peer),
+          stored: (_, { next, epoch, head, settled }) => {
+            known.stored = next.readings
+            if (known.uplink.inStep) this.durability.stored(peer, next)
+            known.unsure = settled === null
+            if (settled === null) this.#fencing.lost(peer)
+            else {
+              const origin = `${peer}/${epoch}`
+              known.barriers.push({ origin, next: next.readings, head, settled })
+              this.#passBarriers(origin)
+            }
+          },
+          down: (_, reason) => {
+            known.up = false
+            this.durability.lost(peer)
+            this.#presenceChanged(peer, reason)
+          },
+        },
+      }),
+    }
+    return known
+  }
+
+  #downlinkHost(takeover: Takeover): ConstructorParameters<typeof Downlink>[0]['host'] {
+    const { settings, outbox, machine, clock, tell } = this.#parts
+    return {
+      site: settings.site,
+      gateway: settings.gateway,
+      epoch: () => outbox.lane('readings').epoch,
+      get accepting() {
+        return outbox.accepting
+      },
+      refusal: () => outbox.refusal(),
+      arrived: async (peer, epoch) => {
+        await takeover.arrived(peer, epoch)
+        return this.#replicas.keeper(await this.#replicas.of(`${peer}/${epoch}`))
+      },
+      whenDurable: (callback) => outbox.whenDurable(callback),
+      clearing: () => ({
+        head: outbox.next('readings'),
+        settled: this.#settledNow() >= this.#sureFrom ? this.#settledNow() : null,
+      }),
+      mergeRules: (sets: Record<string, SharedRules>) =>
+        tell(machine.mergeRules(new Map<string, NamedRules>(Object.entries(sets)), clock.now())),
+      leaving: (peer) => takeover.left(peer, true),
+    }
+  }
+
+  #isPresent(peer: string): boolean {
+    const known = this.#peers.get(peer)
+    return known !== undefined && known.up && known.greeted
+  }
+
+  /** What it says decides what may leave; otherwise it has to be fenced. */
+  #answers(peer: string): boolean {
+    return this.#isPresent(peer) && this.#peers.get(peer)?.unsure === false
+  }
+
+  #presenceChanged(peer: string, reason: string): void {
+    const { events } = this.#parts
+    const known = this.#peers.get(peer)
+    if (!known) return
+    if (this.#isPresent(peer)) {
+      this.#clearing.stand(peer, { kind: 'present', passed: this.#clearing.released })
+      for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
+      events.peerPresent(peer)
+      return
+    }
+    if (!known.up) known.barriers = []
+    if (!known.greeted) this.#takeover?.left(peer, false)
+    if (reason === '' || this.#stopping.signal.aborted) return
+    this.#fencing.lost(peer)
+    events.peerAway(peer, reason)
+  }
+
+  /** Lets go what the peers have passed, as far as their lanes are here. */
+  #passBarriers(origin: string): void {
+    const head = this.#replicas.get(origin)?.lane('readings').head ?? 0
+    for (const [peer, known] of this.#peers) {
+      if (!this.#answers(peer)) continue
+      let passed: Barrier | null = null
+      known.barriers = known.barriers.filter((barrier) => {
+        if (barrier.origin !== origin || barrier.head > head) return true
+        passed = barrier
+        return false
+      })
+      const newest = passed as Barrier | null
+      if (!newest) continue
+      this.#clearing.left(origin, newest.settled)
+      this.#clearing.stand(peer, { kind: 'present', passed: newest.next })
+    }
+  }
+
+  /** The highest own cursor that there ever was. */
+  #settledNow(): Offset {
+    this.#settled = Math.max(this.#settled, this.#parts.outbox.lane('readings').cursor.next)
+    return this.#settled
+  }
+
+  #durable(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#parts.outbox.whenDurable((error) => (error ? reject(error) : resolve())),
+    )
+  }
+}
+
+/** Own readings of [from, to), without those that are declared missing. */
+async function* ownLines(outbox: Outbox, from: Offset, to: Offset): AsyncIterable<readonly [Offset, string]> {
+  for (let at = from; at < to; ) {
+    const { blocks, gaps, next } = await outbox.blocks('readings', at, READ_BYTES)
+    const isMissing = (offset: Offset): boolean => gaps.some((gap) => gap.from <= offset && offset <= gap.to)
+    for (const { first, value } of blocks)
+      for (const [i, line] of linesOf(decodeBlock(value)).entries()) {
+        const offset = first + i
+        if (offset >= at && offset < to && !isMissing(offset)) yield [offset, line] as const
+      }
+    if (next === at) return
+    at = next
+  }
+}

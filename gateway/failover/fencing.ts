@@ -1,0 +1,136 @@
+import { type Millis, type Offset, readingsSubject, STREAMS, type StreamSequence } from '../../sync/contract/index.ts'
+import { type ChainPack, raiseFence } from '../../sync/forward/index.ts'
+import type { CentralSession } from '../../sync/link/index.ts'
+import { type Clock, pause, type Random } from '../../sync/runtime/index.ts'
+import type { Clearing } from './clearing.ts'
+import type { Replicas } from './replicas.ts'
+
+interface Parts {
+  site: string
+  gateway: string
+  peers: readonly string[]
+  ackTimeout: Millis
+  clearing: Clearing
+  replicas: Replicas
+  clock: Clock
+  random: Random
+  /** What the peer says decides what may leave, so it need not be fenced. */
+  answers(peer: string): boolean
+  /** Resolves when everything that was taken in so far is durable. */
+  durable(): Promise<void>
+  filled(origin: string, from: Offset, count: number): void
+  troubled(what: string, error: unknown): void
+}
+
+/** A rival that is alive gets this much time before it is fenced again: two that fence each other take turns. */
+const TURN: Millis = 250
+const RETRY: Millis = 500
+/** Of a peer that was never met, its chain is read from so many messages of the stream back. */
+const LOOK_BACK = 500
+
+/**
+ * Fences the chains of peers that are away, so that own readings may leave without them (ADR 16).
+ *
+ *     present --away--> unknown --chain read, fence raised--> fenced --its own fence found on our chain--> unknown
+ *        ^_________________|____________________________________|
+ */
+export class Fencing {
+  readonly #parts: Parts
+  /** The newest message of each peer's chain that was read. */
+  readonly #seen = new Map<string, StreamSequence>()
+  #session: { central: CentralSession; signal: AbortSignal } | null = null
+  /** One at a time. */
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Called by the forwarder before it sends the first own readings of a session, and whenever it found fences on the own
+   * chain; nothing is on its way meanwhile.
+   */
+  arbitrate(central: CentralSession, fencedBy: readonly string[], signal: AbortSignal): Promise<void> {
+    const { clearing, answers, clock, random } = this.#parts
+    const isNew = this.#session?.central !== central
+    this.#session = { central, signal }
+    const rivals = fencedBy.filter((peer) => !answers(peer))
+    return this.#inTurn(async () => {
+      if (isNew || rivals.length > 0) {
+        clearing.withdraw()
+        for (const peer of this.#away()) clearing.stand(peer, { kind: 'unknown' })
+      }
+      if (rivals.length > 0) await pause(clock, TURN * (0.2 + random.next()), signal)
+      await this.#fenceAll(central, signal)
+      await clearing.idle()
+    })
+  }
+
+  /** A peer is away: own readings wait until its chain is fenced. */
+  lost(peer: string): void {
+    const { clearing } = this.#parts
+    clearing.stand(peer, { kind: 'unknown' })
+    const session = this.#session
+    if (session && !session.signal.aborted) void this.#inTurn(() => this.#fenceAll(session.central, session.signal))
+  }
+
+  #away(): string[] {
+    return this.#parts.peers.filter((peer) => !this.#parts.answers(peer))
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#tail.then(work)
+    this.#tail = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #fenceAll(central: CentralSession, signal: AbortSignal): Promise<void> {
+    const { clearing, clock, answers, troubled } = this.#parts
+    for (const peer of this.#away())
+      while (!signal.aborted && !answers(peer) && clearing.standing(peer).kind === 'unknown')
+        try {
+          await this.#fence(central, peer)
+          if (!answers(peer)) clearing.stand(peer, { kind: 'fenced' })
+        } catch (error) {
+          troubled(`fencing ${peer}`, error)
+          await pause(clock, RETRY, signal)
+        }
+  }
+
+  async #fence(central: CentralSession, peer: string): Promise<void> {
+    const { site, gateway, ackTimeout, durable } = this.#parts
+    const stream = STREAMS.readings
+    const after = this.#seen.get(peer) ?? (await this.#lookBack(central, peer))
+    const seen = await raiseFence(central, {
+      stream,
+      subject: readingsSubject(site, peer),
+      by: gateway,
+      ackTimeout,
+      after,
+      learn: (pack) => this.#learn(peer, pack),
+    })
+    await durable()
+    this.#seen.set(peer, seen)
+  }
+
+  /** Where to begin to read the chain of a peer: behind what the replica of it has. */
+  async #lookBack(central: CentralSession, peer: string): Promise<StreamSequence> {
+    const known = this.#parts.replicas.all.filter((replica) => replica.gateway === peer)
+    const newest = Math.max(0, ...known.map((replica) => replica.lane('readings').cursor.sequence))
+    if (newest > 0) return newest
+    const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
+    return Math.max(0, lastSequence - LOOK_BACK)
+  }
+
+  async #learn(peer: string, { facts, lines, sequence }: ChainPack): Promise<void> {
+    const { replicas, clearing, clock, filled } = this.#parts
+    const origin = `${peer}/${facts.epoch}`
+    const replica = await replicas.of(origin)
+    const lane = replica.lane('readings')
+    const { fresh } = replicas.fill(replica, { ...facts, lines }, clock.now())
+    if (fresh > 0) filled(origin, facts.from, fresh)
+    const { cursor } = lane
+    if (facts.to >= cursor.next) lane.moveCursor({ ...cursor, next: facts.to + 1, sequence })
+    clearing.left(origin, facts.to + 1)
+  }
+}

@@ -1,0 +1,121 @@
+import { decodeLine, type Lane, type Offset, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
+import type { Gap } from '../../sync/forward/index.ts'
+import { linesOf, type ReplicaAccess } from '../outbox/index.ts'
+import type { ReplicaKeeper } from './downlink.ts'
+import type { LanePosition, LaneProgress } from './protocol.ts'
+import { fingerprint, type Twins } from './twins.ts'
+
+/** What there is of the disk. */
+export interface ReplicaStore {
+  readonly replicas: readonly string[]
+  replica(origin: string): Promise<ReplicaAccess>
+  dropReplica(origin: string): Promise<void>
+  /** One past the newest own record, durable or not. */
+  next(lane: Lane): Offset
+}
+
+/** The state machine, as far as it listens to peers. */
+export interface Listener {
+  hear(origin: string, reading: Reading, offset: Offset): boolean
+  heed(origin: string, event: ThresholdEvent, offset: Offset): readonly ThresholdEvent[]
+}
+
+interface Parts {
+  store: ReplicaStore
+  machine: Listener
+  twins: Twins
+  /** Events that follow from those of a peer. */
+  tell(events: readonly ThresholdEvent[]): void
+  /** A peer has a copy of a reading that was taken in here. */
+  foundTwin(): void
+  /** The lane of a replica grew durably. */
+  grew(origin: string, lane: Lane): void
+}
+
+/** All replicas that there are here, and what their records mean to this gateway. */
+export class Replicas {
+  readonly #parts: Parts
+  readonly #replicas = new Map<string, ReplicaAccess>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  async open(): Promise<void> {
+    for (const origin of this.#parts.store.replicas) await this.of(origin)
+  }
+
+  get all(): readonly ReplicaAccess[] {
+    return [...this.#replicas.values()]
+  }
+
+  get(origin: string): ReplicaAccess | undefined {
+    return this.#replicas.get(origin)
+  }
+
+  async of(origin: string): Promise<ReplicaAccess> {
+    const known = this.#replicas.get(origin)
+    if (known) return known
+    const replica = await this.#parts.store.replica(origin)
+    const raced = this.#replicas.get(origin)
+    if (raced) return raced
+    this.#replicas.set(origin, replica)
+    for (const lane of ['readings', 'events', 'deadletters'] as const)
+      replica.lane(lane).onGrowth(() => this.#parts.grew(origin, lane))
+    return replica
+  }
+
+  async drop(origin: string): Promise<void> {
+    this.#replicas.delete(origin)
+    await this.#parts.store.dropReplica(origin)
+  }
+
+  /** The replica as a session fills it. */
+  keeper(replica: ReplicaAccess): ReplicaKeeper {
+    const { machine, tell } = this.#parts
+    const { origin } = replica
+    return {
+      origin,
+      position: (lane): LanePosition => replica.end(lane),
+      durable: (lane) => replica.lane(lane).head,
+      *accept(lane: Lane, value: Buffer) {
+        const block = replica.accept(lane, value)
+        if (!block) return
+        for (const [i, line] of linesOf(block).entries()) yield [block.first + i, line] as const
+      },
+      declare: (lane: Lane, gap: Gap) => replica.declare(lane, gap),
+      follow: (lane: Lane, { next, sequence, tail }: LaneProgress) => replica.follow(lane, { next, sequence }, tail),
+      heard: (reading, offset) => this.hear(origin, reading, offset),
+      heeded: (event, offset) => tell(machine.heed(origin, event, offset)),
+    }
+  }
+
+  /** A reading of a peer, however it came here. */
+  hear(origin: string, reading: Reading, offset: Offset): void {
+    const { machine, store, twins, foundTwin } = this.#parts
+    if (!machine.hear(origin, reading, offset)) return
+    const print = fingerprint(reading)
+    if (print === null) return
+    foundTwin()
+    twins.add({ fingerprint: print, origin, offset, until: store.next('readings'), own: null })
+  }
+
+  /** Readings that the centre has of an origin, and that the replica may lack. */
+  fill(replica: ReplicaAccess, records: Parameters<ReplicaAccess['fill']>[1], now: number): { fresh: number } {
+    const fresh = replica.fill('readings', records, now)
+    for (const { offset, line } of fresh) {
+      const reading = readable(line)
+      if (reading) this.hear(replica.origin, reading, offset)
+    }
+    return { fresh: fresh.length }
+  }
+}
+
+function readable(line: string): Reading | null {
+  try {
+    return decodeLine(line)
+  } catch {
+    // Kept and forwarded as it is; there is nothing in it that this version could hear.
+    return null
+  }
+}

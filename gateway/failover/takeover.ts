@@ -1,0 +1,192 @@
+import { decodeLine, LANES, type Millis, type Offset } from '../../sync/contract/index.ts'
+import type { CarriedOrigin } from '../../sync/forward/index.ts'
+import type { Clock } from '../../sync/runtime/index.ts'
+import type { ReplicaAccess } from '../outbox/index.ts'
+import type { Clearing } from './clearing.ts'
+import type { FailoverEvents } from './events.ts'
+import type { Replicas } from './replicas.ts'
+import { fingerprint, type Twin, type Twins } from './twins.ts'
+
+/** How an origin is forwarded on its own chains; given by the forwarder. */
+export type Carry = (origin: {
+  gateway: string
+  lanes: (lane: 'readings' | 'events' | 'deadletters') => ReturnType<ReplicaAccess['lane']>
+  standing: { term: number; outbid(seen: number): number | null }
+  stoodDown(): void
+}) => CarriedOrigin
+
+interface Parts {
+  clock: Clock
+  takeoverAfter: Millis
+  replicas: Replicas
+  twins: Twins
+  clearing: Clearing
+  events: FailoverEvents
+  carry: Carry
+  machine: { adopt(origin: string, now: Millis): void; handBack(origin: string): void }
+  /** Own readings, and what may still be read of them. */
+  own: { tail(): Offset; head(): Offset; read(from: Offset, to: Offset): AsyncIterable<readonly [Offset, string]> }
+}
+
+interface Peer {
+  /** Under which epoch it was heard last; null before. */
+  epoch: string | null
+  present: boolean
+  silentSince: Millis
+}
+
+/** How long after standing down a takeover is tried again, in times of `takeoverAfter`. */
+const PATIENCE = 6
+
+/**
+ * Forwards in place of peers that are silent, and decides their alarms.
+ *
+ *     theirs --silent for takeoverAfter--> ours --it is back--> theirs
+ *                                           |  \--outbid by a higher term--> theirs, for a while
+ *                                           +--of an epoch that its gateway has left, and all is in the stream--> dropped
+ */
+export class Takeover {
+  readonly #parts: Parts
+  readonly #peers = new Map<string, Peer>()
+  readonly #taken = new Map<string, CarriedOrigin>()
+  /** Origins whose alarms are decided here. */
+  readonly #adopted = new Set<string>()
+  readonly #notBefore = new Map<string, Millis>()
+  #busy: Promise<void> = Promise.resolve()
+
+  constructor(parts: Parts, peers: readonly string[]) {
+    this.#parts = parts
+    const now = parts.clock.monotonic()
+    for (const peer of peers) this.#peers.set(peer, { epoch: null, present: false, silentSince: now })
+  }
+
+  /** Origins that are forwarded here. */
+  get taken(): readonly string[] {
+    return [...this.#taken.keys()]
+  }
+
+  /** Looks what is to be taken over, or given back; one look at a time. */
+  look(): Promise<void> {
+    this.#busy = this.#busy
+      .then(() => this.#look())
+      .catch((error: unknown) => this.#parts.events.troubled('takeover', error))
+    return this.#busy
+  }
+
+  /** The peer is here, under this epoch; resolves when nothing of that origin is on its way from here any more. */
+  async arrived(peer: string, epoch: string): Promise<void> {
+    const known = this.#peers.get(peer)
+    if (known) Object.assign(known, { epoch, present: true })
+    this.#notBefore.delete(`${peer}/${epoch}`)
+    await this.#busy
+    await this.#giveBack(`${peer}/${epoch}`)
+  }
+
+  /** @param at once: it has said that it goes, nobody has to wait whether it is silent */
+  left(peer: string, atOnce: boolean): void {
+    const known = this.#peers.get(peer)
+    if (!known) return
+    known.present = false
+    known.silentSince = this.#parts.clock.monotonic() - (atOnce ? this.#parts.takeoverAfter : 0)
+  }
+
+  async stop(): Promise<void> {
+    await this.#busy
+    for (const carried of this.#taken.values()) await carried.stop()
+    this.#taken.clear()
+  }
+
+  async #look(): Promise<void> {
+    const { clock, replicas, takeoverAfter } = this.#parts
+    const now = clock.monotonic()
+    for (const replica of replicas.all) {
+      const peer = this.#peers.get(replica.gateway)
+      const isCurrent = peer?.epoch === null || peer?.epoch === replica.epoch
+      const isSilent = peer !== undefined && !peer.present && now - peer.silentSince >= takeoverAfter
+      const isOrphan = peer === undefined || (!isCurrent && (peer.present || isSilent))
+      const pending = LANES.some((lane) => replica.lane(lane).cursor.next < replica.lane(lane).head)
+      if (isSilent && isCurrent) this.#adopt(replica.origin)
+      const isTaken = this.#taken.has(replica.origin)
+      if (isOrphan && !pending) {
+        await this.#giveBack(replica.origin)
+        await replicas.drop(replica.origin)
+      } else if (!isTaken && (isSilent || isOrphan) && now >= (this.#notBefore.get(replica.origin) ?? 0))
+        await this.#take(replica)
+    }
+  }
+
+  /** Alarms are decided on site, whether or not the centre can be reached. */
+  #adopt(origin: string): void {
+    const { machine, clock, events } = this.#parts
+    if (this.#adopted.has(origin)) return
+    this.#adopted.add(origin)
+    machine.adopt(origin, clock.now())
+    events.tookOver(origin)
+  }
+
+  async #take(replica: ReplicaAccess): Promise<void> {
+    const { carry } = this.#parts
+    const { origin, gateway } = replica
+    if (!(await this.#decideTwins(replica))) return
+    let bid = false
+    const carried = carry({
+      gateway,
+      lanes: (lane) => replica.lane(lane),
+      standing: {
+        term: 1,
+        // Once: whoever outbids a takeover is alive.
+        outbid: (seen) => {
+          if (bid) return null
+          bid = true
+          return seen + 1
+        },
+      },
+      stoodDown: () => void this.#standDown(origin),
+    })
+    this.#taken.set(origin, carried)
+  }
+
+  async #standDown(origin: string): Promise<void> {
+    const { clock, takeoverAfter, events } = this.#parts
+    this.#notBefore.set(origin, clock.monotonic() + takeoverAfter * PATIENCE)
+    events.stoodDown(origin)
+    await this.#stopCarrying(origin)
+  }
+
+  async #giveBack(origin: string): Promise<void> {
+    const { machine, events } = this.#parts
+    const wasAdopted = this.#adopted.delete(origin)
+    if (wasAdopted) machine.handBack(origin)
+    if ((await this.#stopCarrying(origin)) || wasAdopted) events.gaveBack(origin)
+  }
+
+  async #stopCarrying(origin: string): Promise<boolean> {
+    const carried = this.#taken.get(origin)
+    this.#taken.delete(origin)
+    await carried?.stop()
+    return carried !== undefined
+  }
+
+  /**
+   * Finds the own copies of what is to be forwarded, and declares those of the peer missing that stay behind.
+   *
+   * @returns false when the fate of own copies is not decided yet
+   */
+  async #decideTwins(replica: ReplicaAccess): Promise<boolean> {
+    const { twins, clearing, own } = this.#parts
+    const lane = replica.lane('readings')
+    const open = (): Twin[] => twins.ofOrigin(replica.origin).filter(({ offset }) => offset >= lane.cursor.next)
+    if (open().length === 0) return true
+    if (open().some(({ until }) => until > clearing.released)) return false
+    const missing = new Map(open().flatMap((twin) => (twin.own === null ? [[twin.fingerprint, twin] as const] : [])))
+    if (missing.size > 0)
+      // They left before their copies were heard of.
+      for await (const [offset, line] of own.read(own.tail(), clearing.released)) {
+        const twin = missing.get(fingerprint(decodeLine(line)) ?? '')
+        if (twin && offset < twin.until) twins.decide(twin, offset, true)
+      }
+    for (const { own: copy, offset } of open())
+      if (copy?.kept) replica.declare('readings', { from: offset, to: offset, reason: 'repeated' })
+    return true
+  }
+}
