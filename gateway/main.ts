@@ -14,7 +14,7 @@ import { forwardingLog, outboxLog } from './narrate.ts'
 import { Counters, createLog, type GatewayStatus, type Log, ReadingTap } from './observe/index.ts'
 import { Outbox } from './outbox/index.ts'
 import { type Disk, levelDisk } from './ports/index.ts'
-import { forwarderSettings, mqttSettings, natsSettings, outboxSettings } from './settings.ts'
+import { forwarderSettings, mqttSettings, natsSettings, outboxSettings, peerSettings } from './settings.ts'
 import { StateMachine } from './state/index.ts'
 
 /** The world that a gateway runs in; the machine's own unless said. */
@@ -54,6 +54,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
 
   const dialer = world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`))
+  const peers = await peerSettings(config)
   const outbox = await Outbox.open({
     disk,
     dir: config.dataDir,
@@ -106,7 +107,14 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     parts.push(
       await followRulesFile({ file: config.rules.file ?? null, every: config.rules.checkEvery, desk, clock, log }),
     )
-    const mqtt = await startMqtt({ settings: mqttSettings(config), acceptor, clock, log, counters })
+    const mqtt = await startMqtt({
+      settings: mqttSettings(config),
+      acceptor,
+      clock,
+      log,
+      counters,
+      ...(peers && { peers }),
+    })
     parts.push(() => mqtt.close())
     const listeners = mqtt.addresses.map(({ url }) => url)
 

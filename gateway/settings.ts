@@ -4,6 +4,7 @@ import type { ForwarderSettings } from '../sync/forward/index.ts'
 import type { NatsSettings } from '../sync/link/index.ts'
 import { type StreamSettings, streamPlans } from '../sync/provision/index.ts'
 import type { Config } from './config/index.ts'
+import type { PeerAddress, PeerSettings } from './failover/link/index.ts'
 import { defaultMqttLimits, type ListenerSettings, type MqttSettings, type TlsFiles } from './ingest/mqtt/index.ts'
 import type { OutboxSettings } from './outbox/index.ts'
 
@@ -79,25 +80,56 @@ export async function natsSettings(central: Config['central'], name: string): Pr
   if (user !== undefined) settings.user = user
   if (password !== undefined) settings.password = password
   if (token !== undefined) settings.token = token
-  if (credentials !== undefined) settings.credentials = await fileText('central.credentials', credentials)
+  if (credentials !== undefined)
+    settings.credentials = await fileText('CENTRAL_FILE_UNREADABLE', 'central.credentials', credentials)
   if (tls) {
     const files = Object.entries(tls).filter((entry): entry is [string, string] => entry[1] !== undefined)
-    const texts = files.map(async ([key, file]) => [key, await fileText(`central.tls.${key}`, file)] as const)
+    const texts = files.map(
+      async ([key, file]) => [key, await fileText('CENTRAL_FILE_UNREADABLE', `central.tls.${key}`, file)] as const,
+    )
     settings.tls = Object.fromEntries(await Promise.all(texts))
   }
   return settings
 }
 
-async function fileText(key: string, file: string): Promise<string> {
+/** Shortest secret that is taken, as in the schema. */
+const SHORTEST_SECRET = 16
+
+/**
+ * What the gateway needs to know of its peers; null when it has none.
+ *
+ * @throws OperatorError `FAILOVER_FILE_UNREADABLE`, `FAILOVER_SECRET_SHORT`
+ */
+export async function peerSettings({ gateway, failover }: Config): Promise<PeerSettings | null> {
+  const { peers, secretFile, awayAfter } = failover
+  if (peers.length === 0) return null
+  const read = (key: string, file: string): Promise<string> => fileText('FAILOVER_FILE_UNREADABLE', key, file)
+  const secret = failover.secret ?? (await read('failover.secretFile', secretFile ?? '')).trim()
+  if (secret.length < SHORTEST_SECRET)
+    throw new OperatorError(
+      'FAILOVER_SECRET_SHORT',
+      `failover.secretFile: expected at least ${SHORTEST_SECRET} characters in '${secretFile}', came ${secret.length}`,
+    )
+  const addresses = peers.map(async ({ gateway, url, ca }): Promise<PeerAddress> => {
+    return ca === undefined
+      ? { gateway, url }
+      : { gateway, url, ca: await read(`failover.peers: ca of '${gateway}'`, ca) }
+  })
+  return {
+    gateway,
+    secret,
+    peers: await Promise.all(addresses),
+    dialTimeout: awayAfter,
+    keepAlive: awayAfter,
+  }
+}
+
+async function fileText(code: string, key: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    throw new OperatorError(
-      'CENTRAL_FILE_UNREADABLE',
-      `${key}: cannot read '${file}'; check that it exists and may be read`,
-      {
-        cause: error,
-      },
-    )
+    throw new OperatorError(code, `${key}: cannot read '${file}'; check that it exists and may be read`, {
+      cause: error,
+    })
   }
 }

@@ -34,10 +34,13 @@ function entry(key: ConfigKey, optional: boolean): string[] {
   }
   const usual = key.required ? key.schema.examples?.[0] : key.schema.default
   if (usual === undefined) return [...meaning, `${optional ? '# ' : ''}${name}: ${flow(key.schema.examples?.[0])}`]
+  const items = itemShapes(key.schema).map((shape) => `  # - ${flow(itemExample(shape))}`)
+  // `[]` would be in the way of an item that is put in.
+  if (items.length > 0 && Array.isArray(usual) && usual.length === 0) return [...meaning, `${name}:`, ...items]
   const value = stringify({ [name]: usual }, { lineWidth: 0 })
     .trimEnd()
     .split('\n')
-  return [...meaning, ...value, ...itemShapes(key.schema).map((shape) => `  # - ${flow(itemExample(shape))}`)]
+  return [...meaning, ...value, ...items]
 }
 
 /** An item for a list, with every key that its kind has. */

@@ -135,11 +135,11 @@ export const text = (description: string, example: string) =>
     .meta({ description, examples: [example], 'x-type': 'text' })
 
 /** A text that is never shown in messages. */
-export const secret = (description: string) =>
+export const secret = (description: string, { min = 1, example = 'secret' } = {}) =>
   z
     .string()
-    .min(1)
-    .meta({ description, examples: ['secret'], 'x-type': 'text', 'x-secret': true })
+    .min(min)
+    .meta({ description, examples: [example], 'x-type': 'text', 'x-secret': true })
 
 /** A file or folder; relative ones are taken from the folder of the configuration file. */
 export const filePath = (description: string, example: string) =>

@@ -6,7 +6,7 @@ type Listener = Config['mqtt']['listeners'][number]
 /** The same configuration with every path absolute: relative ones are taken from `folder`. */
 export function resolvePaths(config: Config, folder: string): Config {
   const absolute = (path: string): string => resolve(folder, path)
-  const { central, rules } = config
+  const { central, rules, failover } = config
   return {
     ...config,
     dataDir: absolute(config.dataDir),
@@ -16,6 +16,11 @@ export function resolvePaths(config: Config, folder: string): Config {
       ...central,
       ...(central.credentials === undefined ? {} : { credentials: absolute(central.credentials) }),
       ...(central.tls === undefined ? {} : { tls: mapValues(central.tls, absolute) }),
+    },
+    failover: {
+      ...failover,
+      peers: failover.peers.map(({ ca, ...peer }) => (ca === undefined ? peer : { ...peer, ca: absolute(ca) })),
+      ...(failover.secretFile === undefined ? {} : { secretFile: absolute(failover.secretFile) }),
     },
   }
 }

@@ -1,3 +1,4 @@
+import { peerNames } from '../../failover/link/index.ts'
 import { compileTopics } from '../../ingest/topics/index.ts'
 import { formatBytes } from '../bytes.ts'
 import { formatDuration } from '../duration.ts'
@@ -52,6 +53,33 @@ function duplicateListener({ mqtt }: Config): string | null {
 
 const waysIn = ({ central }: Config): string[] =>
   (['credentials', 'user', 'token'] as const).filter((key) => central[key] !== undefined)
+
+const secretsOf = ({ failover }: Config): string[] =>
+  (['secret', 'secretFile'] as const).filter((key) => failover[key] !== undefined)
+
+/** What is wrong with the names and addresses of the peers; null when nothing is. */
+function peerFault({ gateway, failover: { peers } }: Config): string | null {
+  const names = peers.map((peer) => peer.gateway)
+  if (names.includes(gateway)) return `gateways other than this one, but one is called '${gateway}' too`
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) return `a name of its own for every peer, but two are called '${twice}'`
+  const open = peers.find(({ url, ca }) => ca !== undefined && !url.startsWith('mqtts:'))
+  return open === undefined
+    ? null
+    : `an mqtts:// address where there is a \`ca\`, but '${open.gateway}' has ${open.url}`
+}
+
+/** A peer whose client id or topics are too long for the listeners that it has to come to; null when none is. */
+function unwieldyPeer({ failover, mqtt: { limits } }: Config): string | null {
+  const bad = failover.peers.find(({ gateway }) => {
+    const { client, down } = peerNames(gateway)
+    return client.length > limits.maxClientIdBytes || down.length > limits.maxTopicBytes
+  })
+  return bad?.gateway ?? null
+}
+
+const isReplicated = ({ failover, ingest }: Config): boolean =>
+  failover.durability === 'replicated' || ingest.topics.some((topic) => topic.durability === 'replicated')
 
 export const CONSISTENCY: readonly ConsistencyRule[] = [
   rule(
@@ -120,5 +148,43 @@ export const CONSISTENCY: readonly ConsistencyRule[] = [
     ['central.tls'],
     ({ central: { tls } }) => (tls?.cert === undefined) === (tls?.key === undefined),
     () => 'central.tls.cert and central.tls.key together, or neither',
+  ),
+  rule(
+    ['failover.peers', 'gateway'],
+    (config) => peerFault(config) === null,
+    (config) => `${peerFault(config)}`,
+  ),
+  rule(
+    ['failover.peers', 'mqtt.limits.maxClientIdBytes', 'mqtt.limits.maxTopicBytes'],
+    (config) => unwieldyPeer(config) === null,
+    (config) =>
+      `names that fit into mqtt.limits.maxClientIdBytes and mqtt.limits.maxTopicBytes, but '${unwieldyPeer(config)}' is too long`,
+  ),
+  rule(
+    ['failover.secret', 'failover.secretFile', 'failover.peers'],
+    (config) => (config.failover.peers.length === 0 ? secretsOf(config).length <= 1 : secretsOf(config).length === 1),
+    (config) =>
+      secretsOf(config).length === 0
+        ? 'a secret that the peers know too, here or in failover.secretFile'
+        : 'either failover.secret or failover.secretFile',
+  ),
+  rule(
+    ['failover.durability', 'failover.peers', 'ingest.topics'],
+    (config) => config.failover.peers.length > 0 || !isReplicated(config),
+    ({ failover }) =>
+      failover.durability === 'replicated'
+        ? 'failover.peers where readings are replicated to'
+        : "failover.peers, because ingest.topics has a topic with 'replicated'",
+  ),
+  rule(
+    ['failover.awayAfter', 'failover.heartbeat'],
+    ({ failover }) => failover.heartbeat * 3 <= failover.awayAfter,
+    ({ failover }) =>
+      `at least three times failover.heartbeat (${formatDuration(failover.heartbeat)}), so that one late sign of life is no end`,
+  ),
+  rule(
+    ['failover.takeoverAfter', 'failover.awayAfter'],
+    ({ failover }) => failover.awayAfter <= failover.takeoverAfter,
+    ({ failover }) => `at least failover.awayAfter (${formatDuration(failover.awayAfter)})`,
   ),
 ]

@@ -3,6 +3,7 @@ import { choice, filePath } from '../fields.ts'
 import { api } from './api.ts'
 import { central } from './central.ts'
 import { CONSISTENCY, concerns } from './consistency.ts'
+import { failover } from './failover.ts'
 import { flows } from './flows.ts'
 import { forward } from './forward.ts'
 import { ingest } from './ingest.ts'
@@ -33,6 +34,7 @@ const shape = z.strictObject({
   outbox,
   central,
   forward,
+  failover,
   api,
   flows,
   log: z

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration, integer, size, text } from '../fields.ts'
+import { durability } from './failover.ts'
 
 const topic = z.strictObject({
   template: text(
@@ -16,6 +17,9 @@ const topic = z.strictObject({
       examples: [{ area: 'boiler' }],
       'x-type': 'map of texts',
     }),
+  durability: durability('For this topic, instead of `failover.durability`.')
+    .optional()
+    .meta({ examples: ['replicated'] }),
 })
 
 /** From MQTT messages to readings. */

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { ConnectPacket } from 'aedes'
 import { describeError, type Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
+import type { PeerHost } from '../../failover/link/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
 import type { Client } from './aedes-internals.ts'
@@ -13,6 +14,8 @@ import { GuardedSocket } from './guarded-socket.ts'
 import { KnownTopics } from './known-topics.ts'
 import { LocalBroker, type LocalMessage } from './local-broker.ts'
 import type { Log, MqttCounters } from './observation.ts'
+import { PeerDoor, type PeerLogin } from './peer-door.ts'
+import { strayMessage } from './peer-link.ts'
 import { MemoryPersistence } from './persistence.ts'
 import { PublishGate } from './publish-gate.ts'
 import { RetainedMessages } from './retained-messages.ts'
@@ -28,6 +31,8 @@ export interface BrokerOptions {
   log: Log
   counters: MqttCounters
   access: MqttAccess
+  /** Who may log in as a peer; nobody unless said. */
+  peers?: PeerLogin
 }
 
 export interface LocalPublishOptions {
@@ -37,6 +42,8 @@ export interface LocalPublishOptions {
 
 /** The MQTT broker of a gateway, as the rest of ingest sees it. */
 export interface Broker {
+  /** Where peers come in. */
+  readonly peers: PeerHost
   /** Serves MQTT on an accepted stream; everything about the connection ends with it. `peer` names it in logs. */
   attach(stream: Duplex, peer: string): GuardedSocket
   /** A message of the gateway's own, for local subscribers only: it does not go to the acceptor. */
@@ -63,6 +70,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
 }
 
 class BrokerAdapter implements Broker {
+  readonly peers: PeerDoor
   readonly #options: BrokerOptions
   readonly #aedes: LocalBroker
   readonly #open = new Set<GuardedSocket>()
@@ -79,10 +87,12 @@ class BrokerAdapter implements Broker {
   constructor(options: BrokerOptions) {
     this.#options = options
     const { limits, counters, acceptor, access, clock, log } = options
-    const policy = new SubscriberPolicy(limits, counters, access)
-    this.#policy = policy
     const gate = new PublishGate({ acceptor, clock, log, counters, onIdle: () => this.#changed?.() })
     this.#gate = gate
+    const peers = new PeerDoor(options.peers ?? null, { gate, clock, goodbye: limits.drainTimeout })
+    this.peers = peers
+    const policy = new SubscriberPolicy(limits, counters, access, peers)
+    this.#policy = policy
     const fanOut = new FanOut<LocalMessage>()
     const retained = new RetainedMessages(limits)
     const sessions = new Sessions(limits, {
@@ -113,7 +123,11 @@ class BrokerAdapter implements Broker {
         maxClientsIdLength: limits.maxClientIdBytes,
         preConnect: (_client, packet, done) => this.#preConnect(packet, done),
         authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
-        authorizePublish: (client, packet, done) => gate.pass(client, packet, done),
+        authorizePublish: (client, packet, done) => {
+          // A peer's messages never come this way.
+          if (peers.isPeer(client)) done(strayMessage(packet.topic))
+          else gate.pass(client, packet, done)
+        },
         authorizeSubscribe: (client, subscription, done) => done(null, policy.grant(client, subscription)),
         authorizeForward: (client, packet) => policy.forward(client, packet),
       },
@@ -151,7 +165,7 @@ class BrokerAdapter implements Broker {
     this.#aedes.on('clientReady', (client) => {
       const { conn } = client
       if (!(conn instanceof GuardedSocket)) return
-      this.#ways.get(conn)?.open(client, conn)
+      this.#ways.get(conn)?.open(client, conn, this.peers.open(client, conn))
       // The library handles what came together with CONNECT right after this event; what comes now has to stay behind it.
       conn.accept()
     })
@@ -233,17 +247,24 @@ class BrokerAdapter implements Broker {
     client: Client,
     username: string | undefined,
     password: Buffer | undefined,
-    done: (error: null, success: boolean) => void,
+    done: (error: (Error & { returnCode: number }) | null, success: boolean) => void,
   ): void {
     const { access, counters, log } = this.#options
-    const authenticate = access.authenticate?.bind(access)
-    if (authenticate === undefined) {
-      done(null, true)
-      return
-    }
     const answer = (success: boolean): void => {
       if (!success) counters.increment('clients.authenticationFailed')
       done(null, success)
+    }
+    const caller = this.peers.admit(client, username, password)
+    const authenticate = access.authenticate?.bind(access)
+    if (caller === 'peer too early') {
+      done(serverUnavailable(), false)
+      return
+    }
+    if (caller === 'impostor')
+      log.debug({ clientId: client.id }, 'refused: it is not a peer, or does not know the secret')
+    if (caller !== 'device' || authenticate === undefined) {
+      answer(caller !== 'impostor')
+      return
     }
     const ask = async (): Promise<boolean> => authenticate(client.id, username, password)
     ask().then(answer, (error: unknown) => {
@@ -270,3 +291,6 @@ class BrokerAdapter implements Broker {
     })
   }
 }
+
+/** CONNACK 3 (MQTT 3.1.1 §3.2.2.3). */
+const serverUnavailable = () => Object.assign(new Error('nobody serves peers yet'), { returnCode: 3 })

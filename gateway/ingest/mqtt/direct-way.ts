@@ -5,6 +5,7 @@ import type { Client } from './aedes-internals.ts'
 import type { FrameSink, PublishFrame } from './frame-guard.ts'
 import type { GuardedSocket } from './guarded-socket.ts'
 import type { LocalBroker } from './local-broker.ts'
+import type { PeerLink } from './peer-link.ts'
 import { isReserved, PUBLISH_OVERHEAD, type PublishGate } from './publish-gate.ts'
 
 export interface DirectWayParts {
@@ -28,6 +29,7 @@ export class DirectWay implements FrameSink {
   readonly #parts: DirectWayParts
   #client: Client | null = null
   #connection: GuardedSocket | null = null
+  #peer: PeerLink | null = null
   /** Publishes on the library's way. */
   #behind = 0
 
@@ -35,10 +37,15 @@ export class DirectWay implements FrameSink {
     this.#parts = parts
   }
 
-  /** The library has accepted the client. */
-  open(client: Client, connection: GuardedSocket): void {
+  /**
+   * The library has accepted the client.
+   *
+   * @param peer where its publishes go, if it is a peer
+   */
+  open(client: Client, connection: GuardedSocket, peer: PeerLink | null): void {
     this.#client = client
     this.#connection = connection
+    this.#peer = peer
   }
 
   /** The library is done with a publish: acknowledged (unless QoS 2, whose PUBREC has an order of its own) and handed on. */
@@ -59,6 +66,10 @@ export class DirectWay implements FrameSink {
     const client = this.#client
     const connection = this.#connection
     if (client === null || connection === null) return
+    if (this.#peer !== null) {
+      this.#peer.take(frame)
+      return
+    }
     const { acceptor, clock, gate } = this.#parts
     const { data, topic, payloadStart, end, packetId, qos, dup } = frame
     if (isReserved(topic)) {

@@ -96,10 +96,12 @@ export class FrameGuard {
   }
   #tookAny = false
   #violation: Violation | null = null
+  #maxPublishBytes: Bytes
 
   /** @param topics of frames that the sink takes; may be shared by guards with the same limits */
   constructor(limits: FrameLimits, sink?: FrameSink, topics: KnownTopics = new KnownTopics(16)) {
     this.#limits = limits
+    this.#maxPublishBytes = limits.maxPublishBytes
     this.#sink = sink
     this.#topics = topics
   }
@@ -116,6 +118,11 @@ export class FrameGuard {
   /** Bytes held back because their frame cannot be judged yet. */
   get heldBytes(): Bytes {
     return this.#heldLength
+  }
+
+  /** This client may send larger publishes than others; from the next frame on. */
+  widen(maxPublishBytes: Bytes): void {
+    this.#maxPublishBytes = maxPublishBytes
   }
 
   /** Takes the next bytes of the stream. After a violation nothing passes any more. */
@@ -226,7 +233,7 @@ export class FrameGuard {
   }
 
   #publish(data: Buffer, start: number, body: number, length: number, flags: number): number {
-    if (length > this.#limits.maxPublishBytes) return this.#tooLarge('PUBLISH', length, this.#limits.maxPublishBytes)
+    if (length > this.#maxPublishBytes) return this.#tooLarge('PUBLISH', length, this.#maxPublishBytes)
     const qos = ((flags >> 1) & 3) as 0 | 1 | 2
     const idLength = qos === 0 ? 0 : 2
     if (length < 2 + idLength)

@@ -45,6 +45,7 @@ export class GuardedSocket extends Duplex {
   /** What `#adjust` last told the socket. */
   #reading = false
   #inflight = 0
+  #maxInflightBytes: Bytes
   /** Acknowledgements wait for a client that does not read them. */
   #clogged = false
   readonly #acks = new AckWriter((packets) => this.#writeAcks(packets))
@@ -54,6 +55,7 @@ export class GuardedSocket extends Duplex {
     super({ allowHalfOpen: false, readableHighWaterMark: READ_AHEAD })
     this.#socket = socket
     this.#options = options
+    this.#maxInflightBytes = options.maxInflightBytes
     socket.pause()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('end', () => {
@@ -69,6 +71,17 @@ export class GuardedSocket extends Duplex {
     return this.writableLength + this.#socket.writableLength
   }
 
+  /** The client has said that it goes (DISCONNECT). */
+  get finished(): boolean {
+    return this.#options.guard.state === 'ended'
+  }
+
+  /** The client may send more than others. */
+  widen(limits: { maxPublishBytes: Bytes; maxInflightBytes: Bytes }): void {
+    this.#maxInflightBytes = limits.maxInflightBytes
+    this.#options.guard.widen(limits.maxPublishBytes)
+  }
+
   /** The broker has handled CONNECT, and everything that came with it: read on. */
   accept(): void {
     if (this.#state !== 'connecting') return
@@ -79,7 +92,7 @@ export class GuardedSocket extends Duplex {
   /** A publish of `bytes` is under way: enough of them, and the socket rests. */
   hold(bytes: Bytes): void {
     this.#inflight += bytes
-    if (this.#inflight >= this.#options.maxInflightBytes) this.#adjust()
+    if (this.#inflight >= this.#maxInflightBytes) this.#adjust()
   }
 
   /** The publish of `bytes` is finished, well or badly. */
@@ -195,7 +208,7 @@ export class GuardedSocket extends Duplex {
 
   #adjust(): void {
     const allowed = this.#state === 'awaiting-connect' || this.#state === 'accepted'
-    const room = this.#wanted && !this.#clogged && this.#inflight < this.#options.maxInflightBytes
+    const room = this.#wanted && !this.#clogged && this.#inflight < this.#maxInflightBytes
     const read = allowed && room && !this.#rested && !this.destroyed
     if (read === this.#reading) return
     this.#reading = read

@@ -2,6 +2,7 @@
 export type { MqttAccess } from './access.ts'
 export type { ListenerAddress } from './listener.ts'
 export type { Log, MqttCounter, MqttCounters } from './observation.ts'
+export type { PeerLogin } from './peer-door.ts'
 export {
   defaultMqttLimits,
   type ListenerSettings,

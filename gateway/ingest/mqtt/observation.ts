@@ -18,7 +18,7 @@ export type MqttCounter =
   | 'clients.authenticationFailed'
   /** The acceptor would not take it: closed without an acknowledgement. */
   | 'publishes.refused'
-  /** Published by a client under `$SYS/`: acknowledged and dropped. */
+  /** Published by a client under `$SYS/` or `$tidegate/`: acknowledged and dropped. */
   | 'publishes.reserved'
   | 'wills.accepted'
   | 'wills.refused'

@@ -1,6 +1,7 @@
 import type { PublishPacket } from 'aedes'
 import type { Bytes } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
+import { isPeerTopic } from '../../failover/link/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { Client } from './aedes-internals.ts'
 import { GuardedSocket } from './guarded-socket.ts'
@@ -8,6 +9,8 @@ import type { Log, MqttCounters } from './observation.ts'
 
 /** What a publish under way costs beside its payload. */
 export const PUBLISH_OVERHEAD: Bytes = 256
+
+const DOLLAR = 0x24
 
 export interface PublishGateOptions {
   acceptor: Acceptor
@@ -20,9 +23,11 @@ export interface PublishGateOptions {
 
 /**
  * Topics of the broker's own (MQTT 3.1.1 §4.7.2). What clients publish there goes nowhere, but is acknowledged
- * (MQTT-3.3.5-2 leaves the choice): bridges announce themselves there and would otherwise never get connected.
+ * (MQTT-3.3.5-2 leaves the choice): bridges announce themselves there and would otherwise never get connected. Peers are
+ * heard on theirs, before this is asked.
  */
-export const isReserved = (topic: string): boolean => topic.startsWith('$SYS/')
+export const isReserved = (topic: string): boolean =>
+  topic.charCodeAt(0) === DOLLAR && (topic.startsWith('$SYS/') || isPeerTopic(topic))
 
 /**
  * The way of every publish that the library parses, wills included: aedes goes on (acknowledgement, local subscribers) only from the acceptor's

@@ -1,10 +1,12 @@
 import type { Clock } from '../../../sync/runtime/index.ts'
+import type { PeerHost } from '../../failover/link/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
 import { Admission } from './admission.ts'
 import { createBroker, type LocalPublishOptions } from './broker.ts'
 import { type Listener, type ListenerAddress, openListener } from './listener.ts'
 import type { Log, MqttCounters } from './observation.ts'
+import type { PeerLogin } from './peer-door.ts'
 import type { MqttSettings } from './settings.ts'
 
 export interface MqttOptions {
@@ -15,11 +17,15 @@ export interface MqttOptions {
   log: Log
   counters: MqttCounters
   access?: MqttAccess
+  /** Gateways that may log in as peers; nobody unless said. */
+  peers?: PeerLogin
 }
 
 export interface MqttServer {
   /** In the order of `settings.listeners`. */
   readonly addresses: readonly ListenerAddress[]
+  /** Where peers come in: they are refused until somebody serves them. */
+  readonly peers: PeerHost
   /** Open sockets, whether or not they have got as far as MQTT. */
   connections(): number
   /** A message of the gateway's own for local subscribers; it does not go to the acceptor. */
@@ -40,9 +46,9 @@ const MESSAGE_HEADROOM = 64 * 1024
  * @throws OperatorError `MQTT_LISTEN_FAILED`, `MQTT_TLS_FILE_UNREADABLE`, `MQTT_TLS_INVALID`
  */
 export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
-  const { settings, acceptor, clock, log, counters, access = {} } = options
+  const { settings, acceptor, clock, log, counters, access = {}, peers } = options
   const { limits } = settings
-  const broker = await createBroker({ acceptor, limits, clock, log, counters, access })
+  const broker = await createBroker({ acceptor, limits, clock, log, counters, access, ...(peers && { peers }) })
   const admission = new Admission(limits, clock, counters)
   const listeners: Listener[] = []
 
@@ -73,6 +79,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
   let closing: Promise<void> | null = null
   return {
     addresses: listeners.map((listener) => listener.address),
+    peers: broker.peers,
     connections: () => admission.size,
     publishLocal: (topic, payload, publishOptions) => broker.publishLocal(topic, payload, publishOptions),
     close: () => {

@@ -1,9 +1,11 @@
 import type { AedesPublishPacket, Subscription } from 'aedes'
 import type { Bytes } from '../../../sync/contract/index.ts'
+import { isPeerTopic } from '../../failover/link/index.ts'
 import type { MqttAccess } from './access.ts'
 import type { Client } from './aedes-internals.ts'
 import { GuardedSocket } from './guarded-socket.ts'
 import type { MqttCounters } from './observation.ts'
+import type { PeerDoor } from './peer-door.ts'
 import { filterMatches } from './topic-trie.ts'
 
 export interface SubscriberLimits {
@@ -16,15 +18,17 @@ export class SubscriberPolicy {
   readonly #limits: SubscriberLimits
   readonly #counters: MqttCounters
   readonly #access: MqttAccess
+  readonly #peers: PeerDoor
   /** Granted filters of each connection: aedes' own list comes promises later, when more have been asked for. */
   readonly #filters = new WeakMap<Client, Set<string>>()
   /** Subscriptions of a SUBSCRIBE under way. */
   readonly #granted = new WeakSet<object>()
 
-  constructor(limits: SubscriberLimits, counters: MqttCounters, access: MqttAccess) {
+  constructor(limits: SubscriberLimits, counters: MqttCounters, access: MqttAccess, peers: PeerDoor) {
     this.#limits = limits
     this.#counters = counters
     this.#access = access
+    this.#peers = peers
   }
 
   /** @returns null when the filter is denied (SUBACK 0x80, MQTT 3.1.1 §3.9.3) */
@@ -32,7 +36,7 @@ export class SubscriberPolicy {
     const { topic } = subscription
     const filters = this.#filtersOf(client)
     const full = !filters.has(topic) && filters.size >= this.#limits.maxSubscriptionsPerClient
-    if (full || !(this.#access.mayReceive?.(client.id, topic) ?? true)) {
+    if (full || !this.#mayReceive(client, topic)) {
       this.#counters.increment('subscriptions.refused')
       return null
     }
@@ -70,6 +74,11 @@ export class SubscriberPolicy {
       packet.qos = lower(packet.qos, grantedQos(client, packet.topic) ?? 0)
     }
     return packet
+  }
+
+  #mayReceive(client: Client, filter: string): boolean {
+    if (isPeerTopic(filter) || this.#peers.isPeer(client)) return this.#peers.mayReceive(client, filter)
+    return this.#access.mayReceive?.(client.id, filter) ?? true
   }
 
   #filtersOf(client: Client): Set<string> {

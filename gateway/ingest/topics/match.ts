@@ -1,6 +1,6 @@
 import { type LineParts, lineParts } from '../../../sync/contract/index.ts'
 import { MAX_NAME, nameFault, textFault } from './names.ts'
-import { type CompiledTemplate, labelNames } from './template.ts'
+import { type CompiledTemplate, type Durability, labelNames } from './template.ts'
 
 /** Why no message on a topic can become a reading. */
 export interface TopicProblem {
@@ -21,6 +21,8 @@ export interface TopicMatch {
   /** For `encodeLine` of the topic's readings. */
   readonly line: LineParts
   readonly problem: TopicProblem | null
+  /** What the template says of it; undefined where the gateway's own setting holds. */
+  readonly durability?: Durability | undefined
 }
 
 /** Reads a topic that is known to match the template. */
@@ -44,6 +46,7 @@ export function readMatch(template: CompiledTemplate, topic: readonly string[]):
     labels,
     line: lineParts(device, metric, labels),
     problem: findProblem(device, scope, free),
+    durability: source.durability,
   }
 }
 

@@ -2,6 +2,9 @@ import { OperatorError } from '../../../sync/contract/index.ts'
 import { MAX_LABELS, MAX_NAME, nameFault, textFault } from './names.ts'
 import type { Level, Pattern } from './pattern.ts'
 
+/** When a publish is acknowledged: once it is on this gateway's disk, or on its peers' too. */
+export type Durability = 'local' | 'replicated'
+
 /** A template as it stands in the configuration. */
 export interface TopicTemplate {
   /**
@@ -15,6 +18,8 @@ export interface TopicTemplate {
   readonly unit?: string | undefined
   /** Labels of every reading of this template. */
   readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Of publishes on topics of this template, where it differs from the gateway's. */
+  readonly durability?: Durability | undefined
 }
 
 /** A template, checked and ready to match. */

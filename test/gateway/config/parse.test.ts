@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Config, ConfigError, parseConfig } from '../../../gateway/config/index.ts'
 
 const MINIMAL = 'site: plant-1\ngateway: gw-1\n'
+const SECRET = 'secret: 0123456789abcdef'
 
 const parse = (text: string, env: Record<string, string> = {}): Config =>
   parseConfig(text, env, { name: 'plant.yaml', folder: '/srv/site' })
@@ -66,6 +67,9 @@ mqtt:
 central:
   credentials: gw.creds
   tls: { ca: central.crt }
+failover:
+  peers: [{ gateway: b, url: 'mqtts://b', ca: site.crt }, { gateway: c, url: 'mqtt://c:1884' }]
+  secretFile: site.secret
 `)
     expect(config.dataDir).toBe('/srv/site/data')
     expect(config.mqtt.listeners).toEqual([
@@ -81,6 +85,11 @@ central:
     ])
     expect(config.central.credentials).toBe('/srv/site/gw.creds')
     expect(config.central.tls).toEqual({ ca: '/srv/site/central.crt' })
+    expect(config.failover.secretFile).toBe('/srv/site/site.secret')
+    expect(config.failover.peers).toEqual([
+      { gateway: 'b', url: 'mqtts://b', ca: '/srv/site/site.crt' },
+      { gateway: 'c', url: 'mqtt://c:1884' },
+    ])
   })
 })
 
@@ -199,6 +208,54 @@ describe('what must hold between keys', () => {
     [
       'central: { replicas: 2 }',
       'plant.yaml:3: central.replicas: expected 1, 3 or 5: an even number of replicas survives no more failures than one less, got 2',
+    ],
+    [
+      `failover: { peers: [{ gateway: gw-1, url: 'mqtt://b' }], ${SECRET} }`,
+      "plant.yaml:3: failover.peers: expected gateways other than this one, but one is called 'gw-1' too",
+    ],
+    [
+      `failover: { peers: [{ gateway: b, url: 'mqtt://b' }, { gateway: b, url: 'mqtt://c' }], ${SECRET} }`,
+      "plant.yaml:3: failover.peers: expected a name of its own for every peer, but two are called 'b'",
+    ],
+    [
+      `failover: { peers: [{ gateway: b, url: 'mqtt://b', ca: site.crt }], ${SECRET} }`,
+      "plant.yaml:3: failover.peers: expected an mqtts:// address where there is a `ca`, but 'b' has mqtt://b",
+    ],
+    [
+      "failover: { peers: [{ gateway: b, url: 'mqtt://b' }], secret: short }",
+      'plant.yaml:3: failover.secret: expected at least 16 characters, got something else (not shown: it is a secret)',
+    ],
+    [
+      "failover: { peers: [{ gateway: b, url: 'mqtt://b' }] }",
+      'plant.yaml:3: failover.secret: expected a secret that the peers know too, here or in failover.secretFile, but it is not given',
+    ],
+    [
+      `failover: { peers: [{ gateway: b, url: 'mqtt://b' }], ${SECRET}, secretFile: s }`,
+      'plant.yaml:3: failover.secret: expected either failover.secret or failover.secretFile, got something else (not shown: it is a secret)',
+    ],
+    [
+      `failover: { peers: [{ gateway: b, url: 'ws://b' }], ${SECRET} }`,
+      "plant.yaml:3: failover.peers[0].url: expected the address of one of the peer's MQTT listeners, such as mqtt://host:1883 or mqtts://host:8883, got 'ws://b'",
+    ],
+    [
+      'failover: { durability: replicated }',
+      "plant.yaml:3: failover.durability: expected failover.peers where readings are replicated to, got 'replicated'",
+    ],
+    [
+      "ingest: { topics: [{ template: 'a/{device}', durability: replicated }] }",
+      "plant.yaml: failover.durability: expected failover.peers, because ingest.topics has a topic with 'replicated', got its default 'local'",
+    ],
+    [
+      'failover: { heartbeat: 1s }',
+      "plant.yaml:3: failover.awayAfter: expected at least three times failover.heartbeat (1s), so that one late sign of life is no end, got its default '2s'",
+    ],
+    [
+      'failover: { takeoverAfter: 1s }',
+      "plant.yaml:3: failover.takeoverAfter: expected at least failover.awayAfter (2s), got '1s'",
+    ],
+    [
+      `failover: { peers: [{ gateway: a-rather-long-name, url: 'mqtt://b' }], ${SECRET} }\nmqtt: { limits: { maxClientIdBytes: 23 } }`,
+      "plant.yaml:3: failover.peers: expected names that fit into mqtt.limits.maxClientIdBytes and mqtt.limits.maxTopicBytes, but 'a-rather-long-name' is too long",
     ],
   ])('refuses %s', (text, problem) => {
     expect(problemsOf(`${MINIMAL}${text}\n`)).toEqual([problem])

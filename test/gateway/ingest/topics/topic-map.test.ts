@@ -27,6 +27,12 @@ describe('lookup', () => {
     expect(found.line.prefix).toBe('{"device":"d1","metric":"temp",')
   })
 
+  it('says how durable publishes have to be, where the template does', () => {
+    const map = topics([{ template: 'a/{device}', durability: 'replicated' }, 'b/{device}'])
+    expect(matched(map.lookup('a/d1')).durability).toBe('replicated')
+    expect(matched(map.lookup('b/d1')).durability).toBeUndefined()
+  })
+
   it('leaves the metric open when neither topic nor template name one', () => {
     const found = matched(topics(['{site}/+/{device}']).lookup('s1/anything/d1'))
     expect(found).toMatchObject({ device: 'd1', metric: null, scope: null })

@@ -8,6 +8,7 @@ import {
   type MqttCounter,
   type MqttLimits,
   type MqttServer,
+  type PeerLogin,
   startMqtt,
 } from '../../../../../gateway/ingest/mqtt/index.ts'
 import { systemClock } from '../../../../../sync/runtime/index.ts'
@@ -35,6 +36,7 @@ export interface TestServerOptions {
   limits?: Partial<MqttLimits>
   listeners?: readonly ListenerSettings[]
   access?: MqttAccess
+  peers?: PeerLogin
 }
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -53,6 +55,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     log: silent,
     counters: { increment: (name, by = 1) => counters.set(name, (counters.get(name) ?? 0) + by) },
     ...(options.access === undefined ? {} : { access: options.access }),
+    ...(options.peers === undefined ? {} : { peers: options.peers }),
   })
   onTestFinished(async () => {
     acceptor.auto = true
