@@ -1,21 +1,16 @@
 import { join } from 'node:path'
-import { describeError, encodeLine } from '../sync/contract/index.ts'
-import { Forwarder } from '../sync/forward/index.ts'
 import { type CentralDialer, natsDialer } from '../sync/link/index.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../sync/runtime/index.ts'
-import { AlarmDesk, followRulesFile } from './alarms/index.ts'
+import { followRulesFile } from './alarms/index.ts'
 import { startApi } from './api/index.ts'
 import type { Config } from './config/index.ts'
-import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
+import { startCore } from './core.ts'
+import { mqttPeerDialer } from './failover/link/index.ts'
+import type { IngestCounter } from './ingest/index.ts'
 import { type MqttCounter, startMqtt } from './ingest/mqtt/index.ts'
-import { compileTopics } from './ingest/topics/index.ts'
-import { keeperOf } from './keeper.ts'
-import { forwardingLog, outboxLog } from './narrate.ts'
 import { Counters, createLog, type GatewayStatus, type Log, ReadingTap } from './observe/index.ts'
-import { Outbox } from './outbox/index.ts'
 import { type Disk, levelDisk } from './ports/index.ts'
-import { forwarderSettings, mqttSettings, natsSettings, outboxSettings, peerSettings } from './settings.ts'
-import { StateMachine } from './state/index.ts'
+import { coreSettings, mqttSettings, natsSettings, peerSettings } from './settings.ts'
 
 /** The world that a gateway runs in; the machine's own unless said. */
 export interface World {
@@ -49,57 +44,22 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   const counters = new Counters<IngestCounter | MqttCounter>()
   const started = clock.monotonic()
 
-  const topics = compileTopics({ site, templates: ingest.topics, local: ingest.localTopics })
-  const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries, gateway })
-  const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
-
   const dialer = world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`))
   const peers = await peerSettings(config)
-  const outbox = await Outbox.open({
-    disk,
-    dir: config.dataDir,
-    owner: { site, gateway },
-    settings: outboxSettings(config),
-    clock,
-    random,
-    keeper: keeperOf(machine, unreleased, clock),
-    events: outboxLog(log),
-  })
-
-  const forwarder = new Forwarder({
-    dialer,
-    lane: (lane) => outbox.lane(lane),
-    latest: function* () {
-      for (const reading of machine.lastReadings()) yield encodeLine(reading)
-    },
-    settings: forwarderSettings(config),
-    clock,
-    random,
-    events: forwardingLog(log),
-  })
-  forwarder.start()
-
-  const count = (counter: IngestCounter): void => counters.increment(counter)
-  const desk = new AlarmDesk({ machine, journal: outbox, clock, count })
-  desk.start()
   const tap = new ReadingTap()
-  const acceptor = new Ingest({
-    topics,
-    limits: ingest,
-    admission: ingest,
-    machine,
-    journal: outbox,
-    unreleased,
+  const core = await startCore(coreSettings(config), {
+    clock,
+    random,
+    disk,
+    dialer,
+    peers: peers && mqttPeerDialer(peers),
+    log,
+    count: (counter) => counters.increment(counter),
     heard: (reading) => tap.offer(reading),
-    count,
   })
+  const { machine, outbox, forwarder, desk, acceptor, failover } = core
   // What was started is stopped in the opposite order, also when a later part cannot start.
-  const parts: (() => Promise<void> | void)[] = [
-    () =>
-      outbox.close().catch((error: unknown) => log.error({ error: describeError(error) }, 'the outbox did not close')),
-    () => forwarder.stop(),
-    () => desk.stop(),
-  ]
+  const parts: (() => Promise<void> | void)[] = [() => core.stop()]
   const stopAll = async (): Promise<void> => {
     for (const stop of parts.splice(0).reverse()) await stop()
   }
@@ -116,6 +76,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
       ...(peers && { peers }),
     })
     parts.push(() => mqtt.close())
+    core.meetPeers(mqtt.peers)
     const listeners = mqtt.addresses.map(({ url }) => url)
 
     const status = async (): Promise<GatewayStatus> => {
@@ -133,6 +94,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
         link: forwarder.status(),
         outbox: outbox.status(),
         oldestPending: committed === null ? null : clock.now() - committed,
+        failover: failover?.status() ?? null,
         counters: counters.toJSON(),
       }
     }

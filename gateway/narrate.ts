@@ -1,5 +1,6 @@
 import { describeError } from '../sync/contract/index.ts'
 import type { ForwardEvents } from '../sync/forward/index.ts'
+import type { FailoverEvents } from './failover/index.ts'
 import type { Log } from './observe/index.ts'
 import type { OutboxEvents } from './outbox/index.ts'
 
@@ -28,6 +29,20 @@ export function outboxLog(log: Log): OutboxEvents {
         { epoch },
         'the centre holds another history of this outbox (restored from a copy?); numbering starts anew',
       ),
+  }
+}
+
+/** What becomes of the other gateways, as sentences. */
+export function failoverLog(log: Log): FailoverEvents {
+  return {
+    peerPresent: (peer) => log.info({ peer }, 'the other gateway is there'),
+    peerAway: (peer, reason) => log.warn({ peer, reason }, 'the other gateway is away'),
+    inStep: (peer) => log.info({ peer }, 'the other gateway has everything that is here'),
+    tookOver: (origin) => log.warn({ origin }, 'taking over: its alarms are decided here, its readings forwarded'),
+    stoodDown: (origin) => log.warn({ origin }, 'somebody else forwards its readings; not doing it here for a while'),
+    gaveBack: (origin) => log.info({ origin }, 'the take-over has ended'),
+    filled: (origin, from, count) => log.info({ origin, from, count }, 'readings of it came back from the centre'),
+    troubled: (what, error) => log.warn({ what, error: describeError(error) }, 'failover failed; trying again'),
   }
 }
 

@@ -4,6 +4,7 @@ import type { ForwarderSettings } from '../sync/forward/index.ts'
 import type { NatsSettings } from '../sync/link/index.ts'
 import { type StreamSettings, streamPlans } from '../sync/provision/index.ts'
 import type { Config } from './config/index.ts'
+import type { CoreSettings } from './core.ts'
 import type { PeerAddress, PeerSettings } from './failover/link/index.ts'
 import { defaultMqttLimits, type ListenerSettings, type MqttSettings, type TlsFiles } from './ingest/mqtt/index.ts'
 import type { OutboxSettings } from './outbox/index.ts'
@@ -11,6 +12,34 @@ import type { OutboxSettings } from './outbox/index.ts'
 /** The configuration as the parts want it: "no limit" becomes infinity, file names become what is in the files. */
 
 const unlimited = (value: number | null): number => value ?? Number.POSITIVE_INFINITY
+
+/** Everything that does not touch a socket. */
+export function coreSettings(config: Config): CoreSettings {
+  const { site, gateway, dataDir, ingest, failover, central } = config
+  const { peers, durability, whenAlone, heartbeat, awayAfter, takeoverAfter } = failover
+  const names = peers.map((peer) => peer.gateway)
+  const { ackTimeout } = central
+  const together = {
+    site,
+    gateway,
+    peers: names,
+    durability,
+    whenAlone,
+    heartbeat,
+    awayAfter,
+    takeoverAfter,
+    ackTimeout,
+  }
+  return {
+    site,
+    gateway,
+    dataDir,
+    ingest,
+    outbox: outboxSettings(config),
+    forwarder: forwarderSettings(config),
+    failover: names.length > 0 ? together : null,
+  }
+}
 
 export function outboxSettings({ outbox }: Config): OutboxSettings {
   return { ...outbox, maxAge: unlimited(outbox.maxAge) }

@@ -38,6 +38,8 @@ export interface DeskParts {
   clock: Clock
   /** Called for every event that is decided here. */
   count(counter: 'events'): void
+  /** A set of rules is another now. */
+  rulesChanged?(): void
 }
 
 /** One alarm as it is now. */
@@ -206,6 +208,7 @@ export class AlarmDesk {
     const events = machine.changeRules(set, given, input, clock.now())
     // Before anything is waited for: the next change may come meanwhile.
     const now = this.rules(set).revision
+    if (now !== revision) this.#parts.rulesChanged?.()
     await this.#tellDurably(events)
     return { revision: now, changed: now !== revision }
   }

@@ -1,6 +1,5 @@
 import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
-
-export type Durability = 'local' | 'replicated'
+import type { Durability } from '../ingest/topics/index.ts'
 
 /** The own disk, and how far every peer that counts has what is on it. */
 export interface DurabilityHost {

@@ -8,11 +8,13 @@ import {
 } from '../../sync/contract/index.ts'
 import type { CentralSession } from '../../sync/link/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
+import type { Journal } from '../ingest/index.ts'
+import type { Durability } from '../ingest/topics/index.ts'
 import { decodeBlock, linesOf, type Outbox } from '../outbox/index.ts'
 import type { NamedRules, StateMachine } from '../state/index.ts'
 import { Clearing } from './clearing.ts'
 import { Downlink } from './downlink.ts'
-import { type Durability, ReplicatedDurability } from './durability.ts'
+import { alone, ReplicatedDurability } from './durability.ts'
 import type { FailoverEvents } from './events.ts'
 import { Fencing } from './fencing.ts'
 import type { PeerDialer, PeerHost } from './link/index.ts'
@@ -38,7 +40,6 @@ export interface FailoverSettings {
 export interface FailoverParts {
   settings: FailoverSettings
   dialer: PeerDialer
-  host: PeerHost
   outbox: Outbox
   machine: StateMachine
   clock: Clock
@@ -164,6 +165,7 @@ export class Failover {
       { whenDurable: (callback) => outbox.whenDurable(callback), next: (lane) => outbox.next(lane) },
       settings.whenAlone,
     )
+    this.journal = this.#journal()
     for (const peer of peers) this.#peers.set(peer, this.#meet(peer))
   }
 
@@ -175,9 +177,15 @@ export class Failover {
     return failover
   }
 
+  /**
+   * Where what is taken in becomes as durable as it has to be. What is asked for without saying how durable follows the
+   * configuration.
+   */
+  readonly journal: Journal
+
   /** @param carry how the forwarder carries another origin */
-  start(carry: Carry): void {
-    const { settings, host, outbox, machine, clock, events } = this.#parts
+  start(host: PeerHost, carry: Carry): void {
+    const { settings, outbox, machine, clock, events } = this.#parts
     const { peers, awayAfter, heartbeat, takeoverAfter } = settings
     const takeover = new Takeover(
       {
@@ -232,6 +240,11 @@ export class Failover {
     this.#running = Promise.all([...this.#peers.values()].map(({ uplink }) => uplink.run(signal)))
   }
 
+  /** Readings here of gateways that are silent, or have begun a new epoch, and that the centre does not have. */
+  replicasOfTheGone(): number {
+    return this.#takeover?.open() ?? 0
+  }
+
   /** See `Fencing.arbitrate`. */
   arbitrate(session: CentralSession, fencedBy: readonly string[], signal: AbortSignal): Promise<void> {
     return this.#fencing.arbitrate(session, fencedBy, signal)
@@ -271,6 +284,20 @@ export class Failover {
     for (const { downlink } of this.#peers.values()) downlink?.close('this gateway stops')
     await this.#takeover?.stop()
     await this.#clearing.idle()
+  }
+
+  #journal(): Journal {
+    const { outbox, settings } = this.#parts
+    const { durability } = this
+    const refuses = (): boolean => settings.durability === 'replicated' && durability.refuses
+    return {
+      get accepting() {
+        return outbox.accepting && !refuses()
+      },
+      refusal: () => (refuses() ? alone() : outbox.refusal()),
+      append: (lane, line) => outbox.append(lane, line),
+      whenDurable: (callback, how = settings.durability) => durability.whenDurable(how, callback),
+    }
   }
 
   #meet(peer: string): Peer {

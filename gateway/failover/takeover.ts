@@ -65,6 +65,18 @@ export class Takeover {
     return [...this.#taken.keys()]
   }
 
+  /** Records of origins that nobody else forwards, as far as is known, and that the centre does not have. */
+  open(): number {
+    const { replicas } = this.#parts
+    return replicas.all
+      .filter(({ gateway, epoch }) => {
+        const peer = this.#peers.get(gateway)
+        return !peer?.present || peer.epoch !== epoch
+      })
+      .flatMap((replica) => LANES.map((lane) => replica.lane(lane)))
+      .reduce((sum, { cursor, head }) => sum + Math.max(0, head - cursor.next), 0)
+  }
+
   /** Looks what is to be taken over, or given back; one look at a time. */
   look(): Promise<void> {
     this.#busy = this.#busy

@@ -1,4 +1,4 @@
 /** From publishes to durable records. */
 export type { Acceptor, Publish } from './acceptor.ts'
-export { Ingest, type IngestCounter } from './ingest.ts'
+export { Ingest, type IngestCounter, type Journal } from './ingest.ts'
 export { Unreleased } from './unreleased.ts'

@@ -3,7 +3,7 @@ import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from 
 import type { Acceptor, Publish } from './acceptor.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
 import { type DecodeLimits, type DecodeProblem, decodePayload, unknownTopic } from './decode/index.ts'
-import type { TopicMap, TopicMatch } from './topics/index.ts'
+import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
 import type { Unreleased } from './unreleased.ts'
 
 /** The durable side of ingest. */
@@ -11,7 +11,8 @@ export interface Journal {
   readonly accepting: boolean
   refusal(): StopAcceptingError
   append(lane: Lane, line: string): Offset
-  whenDurable(callback: (error: Error | null) => void): void
+  /** @param durability how durable; as is configured for the gateway unless said */
+  whenDurable(callback: (error: Error | null) => void, durability?: Durability): void
 }
 
 /** The deterministic side of ingest. */
@@ -109,7 +110,7 @@ export class Ingest implements Acceptor {
       if (error) count('refused')
       done(error)
       if (this.#queue.length > 0) this.#drain()
-    })
+    }, match?.durability)
   }
 
   /** One by one: what `done` lets in meanwhile stands behind those that wait. */

@@ -1,5 +1,6 @@
 import type { Millis } from '../../sync/contract/index.ts'
 import type { ForwarderStatus } from '../../sync/forward/index.ts'
+import type { FailoverStatus } from '../failover/index.ts'
 import type { IngestCounter } from '../ingest/index.ts'
 import type { MqttCounter } from '../ingest/mqtt/index.ts'
 import type { OutboxStatus } from '../outbox/index.ts'
@@ -24,5 +25,7 @@ export interface GatewayStatus {
   outbox: OutboxStatus
   /** Age of the oldest reading that the centre does not have; null when it has all. */
   oldestPending: Millis | null
+  /** How it stands with the other gateways; null when it is configured to be alone. */
+  failover: FailoverStatus | null
   counters: Partial<Record<IngestCounter | MqttCounter, number>>
 }

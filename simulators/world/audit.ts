@@ -109,7 +109,10 @@ function alarmFindings(centre: SimulatedCentre, devices: readonly SimulatedDevic
     const [subject, chain] = [...chains].find(([name]) => name.includes(`.${device.name}.`)) ?? []
     const raised = chain?.at(-1)?.type === 'tidegate.alarm.raised'
     const shown = truth(device)
-    if (raised !== shown) found.push(`${subject ?? device.name}: ends ${raised ? 'raised' : 'normal'}, and is ${shown ? 'raised' : 'normal'}`)
+    if (raised !== shown)
+      found.push(
+        `${subject ?? device.name}: ends ${raised ? 'raised' : 'normal'}, and is ${shown ? 'raised' : 'normal'}`,
+      )
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Core, type CoreSettings, startCore } from '../../gateway/core.ts'
-import { SimulatedPeers } from '../../gateway/failover/link/index.ts'
+import type { SimulatedPeers } from '../../gateway/failover/link/index.ts'
 import { MemoryDisk } from '../../gateway/ports/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import type { SimulatedCentre } from '../../sync/link/index.ts'
@@ -113,7 +113,13 @@ export class SimulatedGateway implements Door {
     return {
       publish: (payload, dup, acked) => {
         if (this.#core !== core) return
-        const publish = { clientId: client, topic: `site/${client}/m`, payload: Buffer.from(payload), qos: 1 as const, dup }
+        const publish = {
+          clientId: client,
+          topic: `site/${client}/m`,
+          payload: Buffer.from(payload),
+          qos: 1 as const,
+          dup,
+        }
         core.acceptor.accept({ ...publish, messageId: 1, received: clock.now() + this.skew }, (error) => {
           // A process that has ended says nothing any more.
           if (this.#core === core) acked(error)
