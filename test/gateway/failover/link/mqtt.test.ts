@@ -149,8 +149,8 @@ describe('a device', () => {
 })
 
 describe('a peer', () => {
-  async function rawPeer() {
-    const test = await setUp()
+  async function rawPeer(options: TestServerOptions = {}) {
+    const test = await setUp(options)
     const peer = await test.raw(asPeer)
     peer.send(subscribePacket(['$tidegate/gw-a/down']))
     await peer.next(SUBACK)
@@ -237,7 +237,7 @@ describe('a peer', () => {
   })
 
   it('is not acknowledged what is done after its connection is gone, and nothing waits for that', async () => {
-    const { peer, host, server } = await rawPeer()
+    const { peer, host, server } = await rawPeer({ limits: { closeGrace: 20_000 } })
     host.auto = false
     peer.send(publishPacket({ ...up, id: 5 }))
     await expect.poll(() => host.heard.length, PATIENCE).toBe(1)
@@ -245,7 +245,7 @@ describe('a peer', () => {
     await host.sessions[0]?.closed
     const started = performance.now()
     await server.close()
-    expect(performance.now() - started).toBeLessThan(400)
+    expect(performance.now() - started).toBeLessThan(10_000)
     host.heard[0]?.done(null)
     host.heard[0]?.done(new StopAcceptingError('TEST', 'late'))
   })
