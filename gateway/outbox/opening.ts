@@ -125,7 +125,12 @@ export class Opening {
         replicas.push(replica)
         mended.push(...mend)
       }
-      await keeper.rebuild(storedState(store, replayFrom))
+      const heard = replicas.map((replica) => ({
+        origin: replica.origin,
+        space: replica.space(store),
+        from: replica.hearFrom,
+      }))
+      await keeper.rebuild(storedState(store, replayFrom, heard))
       const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
       const damaged = all.flatMap((lane) => lane.damaged.map((gap) => [lane.state.lane, gap] as const))
       const opening = new Opening(parts, store, identity, lanes, damaged, replayFrom)
@@ -226,14 +231,15 @@ export class Opening {
 
   #cut(now: number, ops: WriteOp[]): void {
     const { lanes } = this
+    const replicas = [...this.#replicas.values()]
     const before = lanes.readings.extent(0).head.offset
+    const heard = replicas.reduce((sum, { lanes: { readings } }) => sum + readings.next - readings.durable, 0)
     const cut = LANES.map((lane) => lanes[lane].cut(now, ops).map((block) => ({ ...block, lane })))
     this.#blocks = cut.flat()
     this.#heads = LANES.map((lane) => [lane, lanes[lane].next])
-    const replicas = [...this.#replicas.values()]
     for (const replica of replicas) replica.cutCursors(ops)
     this.#replicaHeads = replicas.map((replica) => [replica, LANES.map((lane) => [lane, replica.lanes[lane].next])])
-    for (const op of this.#slices(lanes.readings.next - before)) ops.push(op)
+    for (const op of this.#slices(lanes.readings.next - before + heard)) ops.push(op)
   }
 
   /** The next slices of the snapshot, as of all records appended so far, and from where to replay once they are written. */
@@ -248,6 +254,8 @@ export class Opening {
       this.#replayFrom = replayFrom
       ops.push({ type: 'put', key: REPLAY_KEY, value: encodeNote(replayFrom) })
     }
+    for (const replica of this.#replicas.values())
+      ops.push(...replica.keepHearFrom(keeper.hearFrom(replica.origin, replica.lanes.readings.next)))
     return ops
   }
 }

@@ -78,7 +78,8 @@ export class ReplicaAccess {
   async follow(lane: Lane, forwarded: { next: Offset; sequence: StreamSequence }, tail: Offset): Promise<void> {
     const state = this.#replica.lanes[lane]
     if (forwarded.next > state.cursor.next) state.moveCursor({ ...state.cursor, ...forwarded })
-    const upTo = Math.min(tail, state.cursor.next, state.durable)
+    const needed = lane === 'readings' ? this.#replica.hearFrom : Number.POSITIVE_INFINITY
+    const upTo = Math.min(tail, state.cursor.next, state.durable, needed)
     const newest = state.segments.all.findLast(({ first }) => first <= upTo)
     if (!newest || newest.first <= state.tail) return
     const from = state.tail

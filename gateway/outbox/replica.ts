@@ -10,6 +10,7 @@ import { decodeNote, encodeNote } from './note.ts'
 import type { Lanes } from './opening.ts'
 
 const PATCHED_KEY = namedKey('m', 'patched')
+const HEAR_KEY = namedKey('m', 'hear')
 
 /** Records of a lane as they came back from the centre: a pack. */
 export interface ReturnedRecords {
@@ -30,8 +31,10 @@ export class Replica {
   readonly lanes: Lanes
   readonly #prefix: Buffer
   #patched: boolean
+  #hearFrom: Offset
 
-  private constructor(origin: string, lanes: Lanes, patched: boolean) {
+  private constructor(origin: string, lanes: Lanes, patched: boolean, hearFrom: Offset) {
+    this.#hearFrom = hearFrom
     this.origin = origin
     this.lanes = lanes
     this.#prefix = replicaPrefix(origin)
@@ -52,12 +55,25 @@ export class Replica {
     const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
     const patched = decodeNote<boolean>(await space.get(PATCHED_KEY)) === true
     const mend = [readings, events, deadletters].flatMap((lane) => lane.mend)
-    return { replica: new Replica(origin, lanes, patched), mend: inKeySpace(prefix, mend) }
+    const hearFrom = decodeNote<Offset>(await space.get(HEAR_KEY)) ?? readings.state.tail
+    return { replica: new Replica(origin, lanes, patched, hearFrom), mend: inKeySpace(prefix, mend) }
   }
 
   /** Some of it came back from the centre: running checksums do not say any more what they said at its gateway. */
   get patched(): boolean {
     return this.#patched
+  }
+
+  /** Readings from here on are needed to rebuild the state machine. */
+  get hearFrom(): Offset {
+    return this.#hearFrom
+  }
+
+  /** The write that keeps it, if it moved. */
+  keepHearFrom(offset: Offset): WriteOp[] {
+    if (offset === this.#hearFrom) return []
+    this.#hearFrom = offset
+    return this.ops([{ type: 'put', key: HEAR_KEY, value: encodeNote(offset) }])
   }
 
   /** Its part of the store. */

@@ -7,7 +7,11 @@ import { openNote } from './note.ts'
 import type { StoredState } from './state-keeper.ts'
 
 /** What the store holds of the state machine: the parts that were stored, and the readings from `replayFrom` on. */
-export function storedState(store: KeyValueStore, replayFrom: Offset): StoredState {
+export function storedState(
+  store: KeyValueStore,
+  replayFrom: Offset,
+  replicas: readonly { origin: string; space: KeyValueStore; from: Offset }[] = [],
+): StoredState {
   return {
     async *slices() {
       for await (const [key, note] of store.entries(namedRange('s'))) {
@@ -19,19 +23,23 @@ export function storedState(store: KeyValueStore, replayFrom: Offset): StoredSta
     async *attached() {
       for await (const [key, value] of store.entries(namedRange('q'))) yield [nameOf(key), value] as const
     },
-    async *records() {
-      const start = (await blockBefore(store, 'readings', replayFrom)) ?? replayFrom
-      for await (const [key, value] of store.entries(offsetRange('b', 'readings', start))) {
-        const first = offsetOf(key)
-        // A damaged block has nothing to replay; the reader sets it aside and reports it when it comes to it.
-        const block = soundBlock(first, value)
-        if (!block) continue
-        const skip = Math.min(block.count, Math.max(0, replayFrom - first))
-        const lines = block.body.toString('utf8', skipLines(block.body, skip)).split('\n')
-        for (let i = 0; i < lines.length - 1; i++) yield [first + skip + i, lines[i] ?? ''] as const
-      }
+    records: () => recordsFrom(store, replayFrom),
+    async *heard() {
+      for (const { origin, space, from } of replicas)
+        for await (const [offset, line] of recordsFrom(space, from)) yield [origin, offset, line] as const
     },
-    // No peer's lanes are stored yet.
-    async *heard() {},
+  }
+}
+
+async function* recordsFrom(store: KeyValueStore, from: Offset): AsyncIterable<readonly [Offset, string]> {
+  const start = (await blockBefore(store, 'readings', from)) ?? from
+  for await (const [key, value] of store.entries(offsetRange('b', 'readings', start))) {
+    const first = offsetOf(key)
+    // A damaged block has nothing to replay; the reader sets it aside and reports it when it comes to it.
+    const block = soundBlock(first, value)
+    if (!block) continue
+    const skip = Math.min(block.count, Math.max(0, from - first))
+    const lines = block.body.toString('utf8', skipLines(block.body, skip)).split('\n')
+    for (let i = 0; i < lines.length - 1; i++) yield [first + skip + i, lines[i] ?? ''] as const
   }
 }
