@@ -109,7 +109,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
     random,
     events: forwardingLog(log),
     overtaken: (_, end) => tell(machine.settle(end, clock.now())),
-    ...(failover && { clearance: failover }),
+    ...(failover && { clearance: failover.clearance }),
   })
   forwarder.start()
 
@@ -133,7 +133,8 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
     desk,
     acceptor,
     failover,
-    meetPeers: (host) => failover?.start(host, (origin) => forwarder.carry(origin)),
+    meetPeers: (host) =>
+      failover?.start(host, (origin, stoodDown) => forwarder.carry(origin, { ...forwardingLog(log), stoodDown })),
     async stop() {
       desk.stop()
       await failover?.stop()

@@ -16,6 +16,7 @@ export {
   escapeToken,
   eventSubject,
   HEADERS,
+  isFence,
   type Lane,
   latestSubject,
   type Millis,

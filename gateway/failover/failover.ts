@@ -1,12 +1,5 @@
-import {
-  decodeLine,
-  LANES,
-  type Lane,
-  type Millis,
-  type Offset,
-  type ThresholdEvent,
-} from '../../sync/contract/index.ts'
-import type { CentralSession } from '../../sync/link/index.ts'
+import type { Millis, Offset, ThresholdEvent } from '../../sync/contract/index.ts'
+import type { Clearance } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Journal } from '../ingest/index.ts'
 import type { Durability } from '../ingest/topics/index.ts'
@@ -245,9 +238,9 @@ export class Failover {
     return this.#takeover?.open() ?? 0
   }
 
-  /** See `Fencing.arbitrate`. */
-  arbitrate(session: CentralSession, fencedBy: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.#fencing.arbitrate(session, fencedBy, signal)
+  /** Decides which of the own readings may leave. */
+  get clearance(): Clearance {
+    return this.#fencing
   }
 
   /** The own rule sets changed: peers are to have them too. */

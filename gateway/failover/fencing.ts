@@ -1,5 +1,5 @@
 import { type Millis, type Offset, readingsSubject, STREAMS, type StreamSequence } from '../../sync/contract/index.ts'
-import { type ChainPack, raiseFence } from '../../sync/forward/index.ts'
+import { type Clearance, type Fencing as Fences, type LearntPack, raiseFence } from '../../sync/forward/index.ts'
 import type { CentralSession } from '../../sync/link/index.ts'
 import { type Clock, pause, type Random } from '../../sync/runtime/index.ts'
 import type { Clearing } from './clearing.ts'
@@ -34,10 +34,12 @@ const LOOK_BACK = 500
  *     present --away--> unknown --chain read, fence raised--> fenced --its own fence found on our chain--> unknown
  *        ^_________________|____________________________________|
  */
-export class Fencing {
+export class Fencing implements Clearance {
   readonly #parts: Parts
   /** The newest message of each peer's chain that was read. */
   readonly #seen = new Map<string, StreamSequence>()
+  /** Own fences serve only if they are newer than this, see `Clearance`. */
+  #newerThan: StreamSequence = 0
   #session: { central: CentralSession; signal: AbortSignal } | null = null
   /** One at a time. */
   #tail: Promise<void> = Promise.resolve()
@@ -46,22 +48,20 @@ export class Fencing {
     this.#parts = parts
   }
 
-  /**
-   * Called by the forwarder before it sends the first own readings of a session, and whenever it found fences on the own
-   * chain; nothing is on its way meanwhile.
-   */
-  arbitrate(central: CentralSession, fencedBy: readonly string[], signal: AbortSignal): Promise<void> {
+  /** See `Clearance`. */
+  arbitrate(central: CentralSession, { fencedBy, upTo }: Fences, signal: AbortSignal): Promise<void> {
     const { clearing, answers, clock, random } = this.#parts
-    const isNew = this.#session?.central !== central
     this.#session = { central, signal }
-    const rivals = fencedBy.filter((peer) => !answers(peer))
+    // What others write to the chain ends what is on its way there, whose fate may be unknown: only then can it be decided anew.
+    const isNew = upTo > this.#newerThan
+    this.#newerThan = Math.max(this.#newerThan, upTo)
     return this.#inTurn(async () => {
-      if (isNew || rivals.length > 0) {
-        clearing.withdraw()
-        for (const peer of this.#away()) clearing.stand(peer, { kind: 'unknown' })
-      }
-      if (rivals.length > 0) await pause(clock, TURN * (0.2 + random.next()), signal)
+      if (isNew) clearing.withdraw()
+      for (const peer of this.#away()) clearing.stand(peer, { kind: 'unknown' })
+      const isContended = fencedBy.some((peer) => !answers(peer))
+      if (isContended) await pause(clock, TURN * (0.2 + random.next()), signal)
       await this.#fenceAll(central, signal)
+      clearing.advance()
       await clearing.idle()
     })
   }
@@ -107,6 +107,7 @@ export class Fencing {
       by: gateway,
       ackTimeout,
       after,
+      newerThan: this.#newerThan,
       learn: (pack) => this.#learn(peer, pack),
     })
     await durable()
@@ -122,7 +123,7 @@ export class Fencing {
     return Math.max(0, lastSequence - LOOK_BACK)
   }
 
-  async #learn(peer: string, { facts, lines, sequence }: ChainPack): Promise<void> {
+  async #learn(peer: string, { facts, lines, sequence }: LearntPack): Promise<void> {
     const { replicas, clearing, clock, filled } = this.#parts
     const origin = `${peer}/${facts.epoch}`
     const replica = await replicas.of(origin)

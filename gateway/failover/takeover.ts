@@ -1,5 +1,5 @@
-import { decodeLine, LANES, type Millis, type Offset } from '../../sync/contract/index.ts'
-import type { CarriedOrigin } from '../../sync/forward/index.ts'
+import { decodeLine, LANES, type Lane, type Millis, type Offset } from '../../sync/contract/index.ts'
+import { type Carried, type Forwarder, survivorStanding } from '../../sync/forward/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
 import type { ReplicaAccess } from '../outbox/index.ts'
 import type { Clearing } from './clearing.ts'
@@ -7,13 +7,12 @@ import type { FailoverEvents } from './events.ts'
 import type { Replicas } from './replicas.ts'
 import { fingerprint, type Twin, type Twins } from './twins.ts'
 
-/** How an origin is forwarded on its own chains; given by the forwarder. */
-export type Carry = (origin: {
-  gateway: string
-  lanes: (lane: 'readings' | 'events' | 'deadletters') => ReturnType<ReplicaAccess['lane']>
-  standing: { term: number; outbid(seen: number): number | null }
-  stoodDown(): void
-}) => CarriedOrigin
+/**
+ * How an origin is forwarded on its own chains; given by the forwarder.
+ *
+ * @param stoodDown somebody else forwards it
+ */
+export type Carry = (origin: Parameters<Forwarder['carry']>[0], stoodDown: () => void) => Carried
 
 interface Parts {
   clock: Clock
@@ -48,7 +47,7 @@ const PATIENCE = 6
 export class Takeover {
   readonly #parts: Parts
   readonly #peers = new Map<string, Peer>()
-  readonly #taken = new Map<string, CarriedOrigin>()
+  readonly #taken = new Map<string, Carried>()
   /** Origins whose alarms are decided here. */
   readonly #adopted = new Set<string>()
   readonly #notBefore = new Map<string, Millis>()
@@ -140,21 +139,8 @@ export class Takeover {
     const { carry } = this.#parts
     const { origin, gateway } = replica
     if (!(await this.#decideTwins(replica))) return
-    let bid = false
-    const carried = carry({
-      gateway,
-      lanes: (lane) => replica.lane(lane),
-      standing: {
-        term: 1,
-        // Once: whoever outbids a takeover is alive.
-        outbid: (seen) => {
-          if (bid) return null
-          bid = true
-          return seen + 1
-        },
-      },
-      stoodDown: () => void this.#standDown(origin),
-    })
+    const lanes = (lane: Lane): ReturnType<typeof replica.lane> => replica.lane(lane)
+    const carried = carry({ gateway, lanes, standing: survivorStanding }, () => void this.#standDown(origin))
     this.#taken.set(origin, carried)
   }
 

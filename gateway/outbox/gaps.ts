@@ -65,14 +65,25 @@ export class Gaps {
     return gap !== undefined && offset <= gap.to
   }
 
-  /** Number of missing records at or after `offset`. */
+  /** Whether this record was given up, or is damaged; one that is merely repeated elsewhere is still here. */
+  lost(offset: Offset): boolean {
+    const gap = this.#gaps[this.#indexAt(offset) - 1]
+    return gap !== undefined && offset <= gap.to && gap.reason !== 'repeated'
+  }
+
+  /** Whether all of [from, to] is declared. */
+  cover(from: Offset, to: Offset): boolean {
+    return this.undeclared(from, to).length === 0
+  }
+
+  /** Number of records at or after `offset` that are not to be forwarded. */
   missingFrom(offset: Offset): number {
-    let sum = 0
-    for (let i = Math.max(0, this.#indexAt(offset) - 1); i < this.#gaps.length; i++) {
-      const gap = this.#gaps[i]
-      if (gap && gap.to >= offset) sum += gap.to - Math.max(gap.from, offset) + 1
-    }
-    return sum
+    return this.#count(offset, () => true)
+  }
+
+  /** How many of those nobody will ever see. */
+  lostFrom(offset: Offset): number {
+    return this.#count(offset, ({ reason }) => reason !== 'repeated')
   }
 
   /** Forgets everything before `offset`; returns the entry that was cut, if one reached beyond it. */
@@ -92,6 +103,15 @@ export class Gaps {
 
   get all(): readonly Gap[] {
     return this.#gaps
+  }
+
+  #count(offset: Offset, wanted: (gap: Gap) => boolean): number {
+    let sum = 0
+    for (let i = Math.max(0, this.#indexAt(offset) - 1); i < this.#gaps.length; i++) {
+      const gap = this.#gaps[i]
+      if (gap && gap.to >= offset && wanted(gap)) sum += gap.to - Math.max(gap.from, offset) + 1
+    }
+    return sum
   }
 
   /** Index of the first gap that begins after `offset`. */

@@ -74,7 +74,7 @@ async function* walkLane(store: KeyValueStore, state: LaneState): AsyncIterable<
   for await (const [key, value] of store.entries(offsetRange('b', lane, tail))) {
     const first = offsetOf(key)
     // An eviction that was cut short: declared, and not read by anybody.
-    if (gaps.has(first)) continue
+    if (gaps.lost(first)) continue
     if (open) yield { kind: 'damaged', lane, ...open, to: first - 1 }
     else if (first > next) yield* missing(next, first - 1)
     open = null

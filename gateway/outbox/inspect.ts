@@ -159,8 +159,10 @@ async function oldestPending(store: KeyValueStore, { lane, cursor, gaps, tail }:
   const start = (await blockBefore(store, lane, from)) ?? from
   for await (const [key, value] of store.entries(offsetRange('b', lane, start))) {
     const first = offsetOf(key)
-    const block = gaps.has(first) ? null : soundBlock(first, value)
-    if (block && block.first + block.count > from) return block.committedAt
+    const block = soundBlock(first, value)
+    if (!block) continue
+    const last = first + block.count - 1
+    if (last >= from && !gaps.cover(Math.max(first, from), last)) return block.committedAt
   }
   return null
 }

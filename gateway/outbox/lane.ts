@@ -203,7 +203,7 @@ export class LaneState {
 
   /** Forgets everything before `upTo`; the entries themselves are to be deleted once the returned writes are durable. */
   trim(upTo: Offset): WriteOp[] {
-    const missing = this.gaps.missingFrom(this.trimmed.upTo) - this.gaps.missingFrom(upTo)
+    const missing = this.gaps.lostFrom(this.trimmed.upTo) - this.gaps.lostFrom(upTo)
     this.trimmed = { missing: this.trimmed.missing + missing, upTo }
     this.segments.dropBefore(upTo)
     const cut = this.gaps.forgetBefore(upTo)
@@ -222,9 +222,9 @@ export class LaneState {
     }
   }
 
-  /** Records ever declared missing. */
+  /** Records ever declared missing; those that another gateway has sent are not. */
   get missing(): number {
-    return this.trimmed.missing + this.gaps.missingFrom(this.trimmed.upTo)
+    return this.trimmed.missing + this.gaps.lostFrom(this.trimmed.upTo)
   }
 
   /**

@@ -49,7 +49,7 @@ export type FullReason = 'bound' | 'disk'
 export interface LaneStatus {
   /** Records ever made durable. */
   accepted: number
-  /** Records that the centre has. */
+  /** Records that the centre has, be it from another gateway. */
   forwarded: number
   /** Records waiting for the centre. */
   pending: number

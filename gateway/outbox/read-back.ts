@@ -28,7 +28,7 @@ export async function* readBack(disk: Disk, dir: string, lane: Lane): AsyncGener
     for await (const [key, value] of store.entries(offsetRange('b', lane, tail))) {
       const first = offsetOf(key)
       // An eviction that was cut short: declared missing.
-      if (gaps.has(first)) continue
+      if (gaps.lost(first)) continue
       const block = soundBlock(first, value)
       yield {
         owner: identity,

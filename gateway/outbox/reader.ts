@@ -61,7 +61,11 @@ export class LaneReader implements LaneSource {
   }
 
   get head(): Offset {
-    return Math.min(this.#host.state().durable, this.#host.limit())
+    return Math.min(this.durable, this.#host.limit())
+  }
+
+  get durable(): Offset {
+    return this.#host.state().durable
   }
 
   get tail(): Offset {
@@ -106,8 +110,8 @@ export class LaneReader implements LaneSource {
     return null
   }
 
-  async read(from: Offset, maxBytes: Bytes): Promise<LaneSlice> {
-    const { head } = this
+  async read(from: Offset, maxBytes: Bytes, upTo = this.head): Promise<LaneSlice> {
+    const head = Math.min(upTo, this.head)
     const store = await this.#host.store()
     const slice = new SliceBuilder(from, maxBytes)
     for await (const block of this.#blocksAhead(store, from, maxBytes)) {
@@ -117,11 +121,12 @@ export class LaneReader implements LaneSource {
         const holes = await this.#holes(store, slice.next, block.first - 1)
         if (!slice.skip(holes, block.lineageBefore)) return slice.done()
       }
-      if (!slice.take(block)) {
+      const end = Math.min(block.first + block.count, head)
+      if (!slice.take(block, this.#host.state().gaps.within(slice.next, end - 1), end)) {
         this.#spare = block
         return slice.done()
       }
-      this.#boundary = slice.next
+      if (end === block.first + block.count) this.#boundary = end
     }
     // Everything up to the head was seen; what is missing at its end is missing for good.
     if (slice.next < head) slice.skip(await this.#holes(store, slice.next, head - 1), null)
@@ -174,7 +179,10 @@ export class LaneReader implements LaneSource {
   async #findOldestPending(): Promise<Millis | null> {
     const { cursor, durable } = this.#host.state()
     if (cursor.next >= durable) return null
-    for await (const block of this.#blocks(await this.#host.store(), cursor.next)) return block.committedAt
+    for await (const block of this.#blocks(await this.#host.store(), cursor.next)) {
+      const last = block.first + block.count - 1
+      if (!this.#host.state().gaps.cover(Math.max(block.first, cursor.next), last)) return block.committedAt
+    }
     return null
   }
 
@@ -195,9 +203,9 @@ export class LaneReader implements LaneSource {
    * taken for damage.
    */
   async #assertGone(store: KeyValueStore, from: Offset, to: Offset): Promise<void> {
-    for await (const key of store.keys(offsetRange('b', this.lane, from, to + 1))) {
+    for await (const [key, value] of store.entries(offsetRange('b', this.lane, from, to + 1))) {
       const first = offsetOf(key)
-      if (!this.#host.state().gaps.has(first))
+      if (!(await this.#declared(store, first, value)))
         throw new RetryableError('OUTBOX_READ_FAILED', `block ${first} of ${this.lane} can be read only now and then`)
     }
   }
@@ -206,7 +214,7 @@ export class LaneReader implements LaneSource {
   async *#blocksAhead(store: KeyValueStore, from: Offset, maxBytes: Bytes): AsyncIterable<Block> {
     const spare = this.#spare
     this.#spare = null
-    if (!spare || from < spare.first || from >= spare.first + spare.count || this.#host.state().gaps.has(spare.first)) {
+    if (!spare || from < spare.first || from >= spare.first + spare.count) {
       yield* this.#blocks(store, from, maxBytes)
       return
     }
@@ -215,17 +223,23 @@ export class LaneReader implements LaneSource {
     yield* this.#blocks(store, this.#boundary, maxBytes - spare.bodyBytes)
   }
 
-  /** Sound blocks from the one that holds `from` on; damaged ones are set aside on the way. */
+  /** Sound blocks from the one that holds `from` on, also those of declared holes; damaged ones are set aside on the way. */
   async *#blocks(store: KeyValueStore, from: Offset, ahead: Bytes = 0): AsyncIterable<Block> {
     const start = from === this.#boundary ? from : ((await blockBefore(store, this.lane, from)) ?? from)
     for await (const [key, value] of store.entries(offsetRange('b', this.lane, start), { ahead })) {
       const first = offsetOf(key)
-      // An eviction that was cut short by a crash: the hole is declared, some of its blocks are still there.
-      if (this.#host.state().gaps.has(first)) continue
       const block = soundBlock(first, value)
       if (block) yield block
-      else await this.#setAside(store, first, value)
+      else if (!(await this.#declared(store, first, value))) await this.#setAside(store, first, value)
     }
+  }
+
+  /** Whether all of a block is declared: an eviction that was cut short by a crash, for one, leaves some of its blocks. */
+  async #declared(store: KeyValueStore, first: Offset, value: Buffer): Promise<boolean> {
+    if (!this.#host.state().gaps.has(first)) return false
+    const header = soundHeader(first, value)
+    const end = header ? first + header.count : await this.#nextBlock(store, first)
+    return this.#host.state().gaps.cover(first, end - 1)
   }
 
   async #setAside(store: KeyValueStore, first: Offset, value: Buffer): Promise<void> {

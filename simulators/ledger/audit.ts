@@ -44,6 +44,7 @@ export class Audit {
   /** One message of the stream of readings. @returns how many records it held */
   readings(message: CentralMessage): number {
     const pack = decodePack(message)
+    if (pack === null) return 0
     this.#readingPositions.check(pack, message.sequence)
     for (const record of pack.records) this.#reading(record as StoredReading, pack.origin, message.sequence)
     return pack.records.length
@@ -52,6 +53,7 @@ export class Audit {
   /** One message of the stream of dead letters. @returns how many records it held */
   deadLetters(message: CentralMessage): number {
     const pack = decodePack(message)
+    if (pack === null) return 0
     this.#deadLetterPositions.check(pack, message.sequence)
     for (const record of pack.records) this.#deadLetter(record as StoredDeadLetter, message.sequence)
     return pack.records.length

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { HEADERS, type Offset } from '../../sync/contract/index.ts'
+import { HEADERS, isFence, type Offset } from '../../sync/contract/index.ts'
 import type { CentralMessage } from './central.ts'
 import { IntervalSet } from './interval-set.ts'
 
@@ -23,8 +23,9 @@ export interface Pack {
   problems: string[]
 }
 
-/** Takes a message apart. Never throws: what is wrong with the message is part of the result. */
-export function decodePack(message: CentralMessage): Pack {
+/** Takes a message apart; null when it is a fence. Never throws: what is wrong with the message is part of the result. */
+export function decodePack(message: CentralMessage): Pack | null {
+  if (isFence(message.header)) return null
   const problems: string[] = []
   const offset = (name: string): number => {
     const text = message.header(name)

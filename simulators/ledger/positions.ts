@@ -1,8 +1,8 @@
 import type { Offset, StreamSequence } from '../../sync/contract/index.ts'
 import type { Pack } from './pack.ts'
 
-/** Reasons of declared gaps whose records are in the stream after all, by another way. */
-const STORED_ELSEWHERE = new Set(['skipped'])
+/** Why a gap is declared whose readings are in the stream after all, under another origin. */
+const STORED_ELSEWHERE = 'repeated'
 
 /** What the offsets of all origins of one stream say about its soundness. */
 export interface PositionReport {
@@ -14,8 +14,10 @@ export interface PositionReport {
   undeclared: number
   /** Messages that are no sound pack: bad headers, wrong count, unreadable lines. */
   malformed: number
-  /** Offsets declared missing, by reason (`evicted`, `damaged`, `skipped`). */
+  /** Offsets declared missing, by reason (`evicted`, `damaged`). */
   declared: Record<string, number>
+  /** Offsets left out because their readings are in the stream under another origin: neither missing nor lost. */
+  repeated: number
   /** Offsets before the first pack of an origin that the stream still holds. */
   before: number
 }
@@ -25,9 +27,7 @@ export const isSound = (report: PositionReport): boolean =>
 
 /** Declared gaps that explain why an acknowledged record is not there. */
 export function declaredGone(report: PositionReport): number {
-  let gone = 0
-  for (const [reason, count] of Object.entries(report.declared)) if (!STORED_ELSEWHERE.has(reason)) gone += count
-  return gone
+  return Object.values(report.declared).reduce((sum, count) => sum + count, 0)
 }
 
 /**
@@ -42,6 +42,7 @@ export class PositionCheck {
     undeclared: 0,
     malformed: 0,
     declared: {},
+    repeated: 0,
     before: 0,
   }
   readonly #finding: (text: string) => void
@@ -60,8 +61,9 @@ export class PositionCheck {
       report.malformed++
       this.#finding(`message ${sequence} of ${pack.origin}: ${pack.problems.join('; ')}`)
     }
-    for (const gap of pack.gaps) {
-      report.declared[gap.reason] = (report.declared[gap.reason] ?? 0) + gap.to - gap.from + 1
+    for (const { from, to, reason } of pack.gaps) {
+      if (reason === STORED_ELSEWHERE) report.repeated += to - from + 1
+      else report.declared[reason] = (report.declared[reason] ?? 0) + to - from + 1
     }
     if (!Number.isSafeInteger(pack.from) || !Number.isSafeInteger(pack.to)) return
     const next = this.#next.get(pack.origin)

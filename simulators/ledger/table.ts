@@ -70,6 +70,7 @@ function remarks(verdict: Verdict): string[] {
 function describePositions(report: PositionReport): string {
   const parts = [`${report.origins} origins`]
   for (const [reason, count] of Object.entries(report.declared)) parts.push(`${grouped(count)} declared ${reason}`)
+  if (report.repeated > 0) parts.push(`${grouped(report.repeated)} repeated by two gateways`)
   if (report.before > 0) parts.push(`${grouped(report.before)} before the first that is stored`)
   if (report.overlapping > 0) parts.push(`${grouped(report.overlapping)} OVERLAPPING`)
   if (report.undeclared > 0) parts.push(`${grouped(report.undeclared)} MISSING WITHOUT DECLARATION`)

@@ -13,6 +13,8 @@ export interface SiteSummary {
   deadLettered: number
   /** Readings given up because of the bounds. */
   evicted: number
+  /** Readings that two gateways heard, and only one of them sent. */
+  repeated: number
   lost: number
   doubled: number
   reordered: number
@@ -44,6 +46,7 @@ export function summarise(
     buffered: readings.pending,
     deadLettered: deadletters.accepted,
     evicted: readings.missing,
+    repeated: verdict.positions.readings.repeated,
     lost,
     doubled,
     reordered,

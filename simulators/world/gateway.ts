@@ -1,5 +1,6 @@
 import { type Core, type CoreSettings, startCore } from '../../gateway/core.ts'
 import type { SimulatedPeers } from '../../gateway/failover/link/index.ts'
+import type { Log } from '../../gateway/observe/index.ts'
 import { MemoryDisk } from '../../gateway/ports/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import type { SimulatedCentre } from '../../sync/link/index.ts'
@@ -52,14 +53,17 @@ export class SimulatedGateway implements Door {
       random,
       disk: this.#disk,
       dialer: centre.from(this.name),
-      peers: { dialer: peers.dialer(this.name), host: peers.host(this.name) },
-      narrate: (text) => log(`${this.name}: ${text}`),
+      peers: peers.dialer(this.name),
+      log: spoken((text) => log(`${this.name}: ${text}`)),
+      count: () => undefined,
+      heard: () => undefined,
     })
     if (life !== this.#life) {
       this.#end(core)
       return
     }
     this.#core = core
+    core.meetPeers(peers.host(this.name))
   }
 
   /** The power is gone, at once. */
@@ -115,7 +119,7 @@ export class SimulatedGateway implements Door {
         if (this.#core !== core) return
         const publish = {
           clientId: client,
-          topic: `site/${client}/m`,
+          topic: `sensors/${client}/m`,
           payload: Buffer.from(payload),
           qos: 1 as const,
           dup,
@@ -134,6 +138,12 @@ export class SimulatedGateway implements Door {
     this.#ending.add(ending)
     void ending.then(() => this.#ending.delete(ending))
   }
+}
+
+/** A log that somebody reads. */
+function spoken(say: (text: string) => void): Log {
+  const line = (fields: object, message: string): void => say(`${message} ${JSON.stringify(fields)}`)
+  return { debug: () => undefined, info: line, warn: line, error: line }
 }
 
 const ticking = (clock: Clock): Omit<Clock, 'now'> => ({

@@ -1,3 +1,4 @@
+import { parseConfig } from '../../gateway/config/index.ts'
 import type { CoreSettings } from '../../gateway/core.ts'
 import { SimulatedPeers } from '../../gateway/failover/link/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
@@ -33,6 +34,8 @@ export interface Outcome {
 
 const SITE = 'site'
 const IDENTIFICATIONS: readonly Identification[] = ['session', 'time', 'seq and time', 'id']
+/** Everything about ingest as it is unless configured. */
+const INGEST = parseConfig(`site: ${SITE}\ngateway: gw`, {}).ingest
 const SETTLE_WITHIN: Millis = 1_200_000
 
 /**
@@ -279,7 +282,7 @@ function settingsOf(name: string, names: readonly string[], durability: 'local' 
     site: SITE,
     gateway: name,
     dataDir: '/data',
-    topics: [{ template: '{site}/{device}/{metric}' }],
+    ingest: INGEST,
     outbox: {
       maxBytes: 1e9,
       maxAge: Number.POSITIVE_INFINITY,

@@ -1,6 +1,7 @@
 import {
   DeadLetterError,
   HEADERS,
+  isFence,
   type Lane,
   type Offset,
   type StreamSequence,
@@ -67,12 +68,14 @@ export function storedMessage(
 }
 
 /**
- * Takes a message of a gateway apart: a pack (readings, dead letters), or one event.
+ * Takes a message of a gateway apart: a pack (readings, dead letters), or one event; null when it is a fence, in which there is
+ * nothing to consume.
  *
  * @throws DeadLetterError when it is no message of a gateway: somebody else published on the subject, or it is damaged.
  *   `PACK_HEADERS`, `PACK_BODY`, `EVENT_HEADERS`, `EVENT_INVALID`, `SUBJECT_TOKEN_INVALID`
  */
-export async function decodeBatch(lane: Lane, message: StoredMessage): Promise<Batch> {
+export async function decodeBatch(lane: Lane, message: StoredMessage): Promise<Batch | null> {
+  if (isFence((name) => message.headers.get(name))) return null
   return lane === 'events' ? decodeEventMessage(message) : await decodePack(message)
 }
 

@@ -162,8 +162,10 @@ async function serve<L extends Lane>(
 }
 
 function warn(report: Report): void {
-  // What JetStream hands out again after an interruption is nothing to worry about.
-  if (report.kind !== 'repeat' || !report.redelivered) console.warn(describeReport(report))
+  // What JetStream hands out again after an interruption is nothing to worry about, nor is what two gateways heard.
+  const usual =
+    (report.kind === 'repeat' && report.redelivered) || (report.kind === 'declared' && report.reason === 'repeated')
+  if (!usual) console.warn(describeReport(report))
 }
 
 /** The caller's connection, or one of our own; null when the consumer stops before there is one. */

@@ -62,10 +62,10 @@ export class Delivery<L extends Lane> {
   async #process(message: StoredMessage, redelivered: boolean): Promise<boolean> {
     const { lane, missed } = this.#parts
     const content = await read(lane, message)
-    const done =
-      content instanceof DeadLetterError
-        ? await this.#putAside(message, null, { code: content.code, reason: content.message, attempts: 0 })
-        : await this.#processBatch(message, content, redelivered)
+    let done = true
+    if (content instanceof DeadLetterError)
+      done = await this.#putAside(message, null, { code: content.code, reason: content.message, attempts: 0 })
+    else if (content !== null) done = await this.#processBatch(message, content, redelivered)
     if (done) missed.done(message.subject, message.sequence)
     return done
   }
@@ -74,7 +74,7 @@ export class Delivery<L extends Lane> {
     const loaded = await this.#position(batch.origin)
     if (loaded === null) return false
     const verdict = checkPosition(loaded.value, batch, redelivered)
-    this.#tell(message, batch, verdict.findings, redelivered)
+    this.#tell(message, batch, loaded.value === null, verdict.findings, redelivered)
     const done = await this.#handOut(message, batch, verdict.after, redelivered)
     if (done) this.#known.set(batch.origin, verdict.next)
     return done
@@ -164,12 +164,15 @@ export class Delivery<L extends Lane> {
   #tell(
     { subject, sequence }: StoredMessage,
     { origin, from }: Batch,
+    fresh: boolean,
     findings: readonly Finding[],
     redelivered: boolean,
   ): void {
     const { report } = this.#parts
     const before = this.#current.get(subject)
-    if (before !== undefined && before !== origin) report({ kind: 'epoch', subject, sequence, before, origin, from })
+    // Several origins may take turns on a subject: what is left of an old one is forwarded by another gateway.
+    if (fresh && before !== undefined && before !== origin)
+      report({ kind: 'epoch', subject, sequence, before, origin, from })
     this.#current.set(subject, origin)
     for (const finding of findings) report({ ...finding, origin, subject, sequence, redelivered })
   }
@@ -180,7 +183,7 @@ export class Delivery<L extends Lane> {
   }
 }
 
-async function read(lane: Lane, message: StoredMessage): Promise<Batch | DeadLetterError> {
+async function read(lane: Lane, message: StoredMessage): Promise<Batch | DeadLetterError | null> {
   try {
     return await decodeBatch(lane, message)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { DeadLetterError, eventSubject, HEADERS, type ThresholdEvent, unescapeToken } from '../contract/index.ts'
+import { DeadLetterError, decodeEvent, eventSubject, HEADERS, unescapeToken } from '../contract/index.ts'
 import type { Batch, StoredMessage } from './batch.ts'
 
 /**
@@ -43,34 +43,6 @@ export function decodeEventMessage({ subject, headers, body }: StoredMessage): B
   }
 }
 
-/**
- * The threshold event in the body of its message.
- *
- * @throws DeadLetterError `EVENT_INVALID`
- */
-export function decodeEvent(text: string): ThresholdEvent {
-  let event: unknown
-  try {
-    event = JSON.parse(text)
-  } catch (cause) {
-    throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not JSON', { cause })
-  }
-  if (!isObject(event)) throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not a JSON object')
-  const { id, device, rule, transition, since, type, time, data } = event
-  const sound =
-    [id, device, rule, type].every((name) => typeof name === 'string' && name !== '') &&
-    Number.isSafeInteger(transition) &&
-    Number.isFinite(since) &&
-    Number.isFinite(time) &&
-    isObject(data)
-  if (!sound)
-    throw new DeadLetterError(
-      'EVENT_INVALID',
-      'expected id, device, rule, transition, since, type, time and data in the event',
-    )
-  return { id, device, rule, transition, since, type, time, data } as ThresholdEvent
-}
-
 /** A CloudEvents attribute; values are percent-encoded (HTTP binding §3.1.3.2). */
 function attribute(headers: ReadonlyMap<string, string>, name: string): string {
   const value = headers.get(name)
@@ -80,8 +52,4 @@ function attribute(headers: ReadonlyMap<string, string>, name: string): string {
   } catch (cause) {
     throw new DeadLetterError('EVENT_HEADERS', `${name}: '${value}' is not percent-encoded`, { cause })
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

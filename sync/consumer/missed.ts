@@ -1,5 +1,6 @@
 import type { JetStreamManager } from '@nats-io/jetstream'
 import type { StreamSequence } from '../contract/index.ts'
+import { previousOf } from '../link/index.ts'
 import { type StoredMessage, storedMessage } from './batch.ts'
 import { BoundedMap } from './bounded-map.ts'
 
@@ -7,9 +8,6 @@ const REMEMBERED_SUBJECTS = 50_000
 
 /** The first message on the subject with a sequence of at least `from`; null when there is none. */
 export type NextOf = (subject: string, from: StreamSequence) => Promise<StoredMessage | null>
-
-/** Gateways append by compare-and-set; the stream keeps what was compared: the sequence of the subject's message before. */
-const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
 
 /**
  * Finds messages that were handed out but never arrived (a connection that broke, a process that died). JetStream hands them
@@ -47,10 +45,10 @@ export class Missed {
   }
 
   /** Whether it is certain without asking that nothing of the subject before this message is missing. */
-  follows({ subject, sequence, headers }: StoredMessage): boolean {
-    const upTo = this.#doneUpTo(subject)
-    const previous = headers.get(PREVIOUS)
-    return sequence <= upTo + 1 || (previous !== undefined && Number(previous) <= upTo)
+  follows(message: StoredMessage): boolean {
+    const upTo = this.#doneUpTo(message.subject)
+    const previous = previousOf(message)
+    return message.sequence <= upTo + 1 || (previous !== null && previous <= upTo)
   }
 
   /** The first message of the subject before this one that is not done; null when there is none. */

@@ -1,6 +1,7 @@
 import {
   type DeadLetter,
   decodeDeadLetter,
+  decodeEvent,
   decodeLine,
   type Lane,
   type Millis,
@@ -10,7 +11,6 @@ import {
   type ThresholdEvent,
 } from '../contract/index.ts'
 import type { Batch } from './batch.ts'
-import { decodeEvent } from './event.ts'
 
 /** A reading as a consumer gets it: it always has a time. */
 export interface ConsumedReading extends Reading {

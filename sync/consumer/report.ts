@@ -37,7 +37,9 @@ export function describeReport(report: Report): string {
     case 'gap':
       return `${report.origin}: ${range(report)} missing, not declared by the gateway (message ${report.sequence})`
     case 'declared':
-      return `${report.origin}: ${range(report)} missing, declared as ${report.reason} (message ${report.sequence})`
+      return report.reason === 'repeated'
+        ? `${report.origin}: ${range(report)} left out, its readings are those of another gateway (message ${report.sequence})`
+        : `${report.origin}: ${range(report)} missing, declared as ${report.reason} (message ${report.sequence})`
     case 'repeat':
       return `${report.origin}: ${range(report)} came again, skipped (message ${report.sequence})`
     case 'resume':

@@ -1,3 +1,4 @@
+import { DeadLetterError } from './errors.ts'
 import type { Millis } from './units.ts'
 
 /**
@@ -19,4 +20,36 @@ export interface ThresholdEvent {
   type: string
   time: Millis
   data: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The threshold event in the body of its message.
+ *
+ * @throws DeadLetterError `EVENT_INVALID`
+ */
+export function decodeEvent(text: string): ThresholdEvent {
+  let event: unknown
+  try {
+    event = JSON.parse(text)
+  } catch (cause) {
+    throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not JSON', { cause })
+  }
+  if (!isObject(event)) throw new DeadLetterError('EVENT_INVALID', 'the body of the event is not a JSON object')
+  const { id, device, rule, transition, since, type, time, data } = event
+  const sound =
+    [id, device, rule, type].every((name) => typeof name === 'string' && name !== '') &&
+    Number.isSafeInteger(transition) &&
+    Number.isFinite(since) &&
+    Number.isFinite(time) &&
+    isObject(data)
+  if (!sound)
+    throw new DeadLetterError(
+      'EVENT_INVALID',
+      'expected id, device, rule, transition, since, type, time and data in the event',
+    )
+  return { id, device, rule, transition, since, type, time, data } as ThresholdEvent
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

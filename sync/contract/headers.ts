@@ -14,6 +14,11 @@ export const HEADERS = {
   gaps: 'Tidegate-Gaps',
   /** Running CRC-32 of the lane up to `to`, hexadecimal: tells two histories with the same offsets apart. */
   lineage: 'Tidegate-Lineage',
+  /**
+   * Makes the message a fence: it holds no records, and the gateway named here (a subject token) put it on another gateway's chain, so
+   * that whoever writes there next has to read it first. The other headers repeat where the chain was before it.
+   */
+  fence: 'Tidegate-Fence',
   /** Number of the transition in its alarm's chain (events only). */
   transition: 'Tidegate-Transition',
   /** Which series of transitions that is: the time of its first one (events only). */
@@ -21,5 +26,8 @@ export const HEADERS = {
   contentType: 'Content-Type',
   contentEncoding: 'Content-Encoding',
 } as const
+
+/** Whether the message is a fence: nothing to consume, on any chain. */
+export const isFence = (header: (name: string) => string | undefined): boolean => Boolean(header(HEADERS.fence))
 
 export const NDJSON = 'application/x-ndjson'

@@ -9,8 +9,8 @@ export {
   TidegateError,
   UsageError,
 } from './errors.ts'
-export type { ThresholdEvent } from './event.ts'
-export { HEADERS, NDJSON } from './headers.ts'
+export { decodeEvent, type ThresholdEvent } from './event.ts'
+export { HEADERS, isFence, NDJSON } from './headers.ts'
 export { LANES, type Lane } from './lanes.ts'
 export {
   decodeDeadLetter,

@@ -22,7 +22,7 @@ export async function commonEnd(
     const own = ownHead(message, source.epoch)
     if (!own) continue
     const end = own.to + 1
-    if (end > source.head || own.lineage === null || own.lineage !== (await source.lineageAt(end))) return next
+    if (end > source.durable || own.lineage === null || own.lineage !== (await source.lineageAt(end))) return next
     next = Math.max(next, end)
   }
 }

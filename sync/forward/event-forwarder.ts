@@ -1,4 +1,6 @@
 import {
+  DeadLetterError,
+  decodeEvent,
   HEADERS,
   type Millis,
   type Offset,
@@ -6,14 +8,15 @@ import {
   type StreamSequence,
   type ThresholdEvent,
 } from '../contract/index.ts'
-import { type CentralSession, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
+import { type CentralSession, type ChainMessage, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
 import { type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
-import { type EventOrigin, encodeEvent } from './event-message.ts'
+import { ceTime, ceType, type EventOrigin, encodeEvent } from './event-message.ts'
 import type { ForwardEvents } from './events.ts'
 import { AUDIT_EVERY } from './pack-forwarder.ts'
 import { forgotten } from './position.ts'
 import type { LaneSource } from './source.ts'
+import { type Told, Trail, tells, toldBy } from './told.ts'
 import { growth } from './wait.ts'
 
 interface Tools {
@@ -23,15 +26,19 @@ interface Tools {
   ackTimeout: Millis
   clock: Clock
   events: ForwardEvents
+  overtaken?: Overtaken | undefined
 }
 
-/** Where one alarm's chain ends. */
-interface ChainEnd {
-  sequence: StreamSequence
-  /** Which series of transitions it ends with; null when it is empty. */
-  since: Millis | null
-  transition: number
-}
+/**
+ * The chain has another event under the number of ours: a gateway that knew nothing of this one has decided otherwise. Ours is
+ * not told any more.
+ *
+ * @param end what the chain ends with, in the same series of transitions
+ */
+export type Overtaken = (event: ThresholdEvent, end: ThresholdEvent) => void
+
+/** Where one alarm's chain ends; null when it is empty. */
+type ChainEnd = Told | null
 
 /** One event, ready for its chain. */
 interface Link {
@@ -66,6 +73,8 @@ export class EventForwarder {
 
   /** Events before this offset are sent again after the centre forgot some. */
   #againBefore: Offset = 0
+  /** Events before this offset were in the stream once, and compared with what the chain has then. */
+  #toldBefore: Offset = 0
 
   constructor(tools: Tools) {
     this.#tools = tools
@@ -106,6 +115,7 @@ export class EventForwarder {
     const { source, events } = this.#tools
     const { cursor } = source
     const next = Math.min(cursor.next, source.tail)
+    this.#toldBefore = Math.max(this.#toldBefore, cursor.next)
     this.#againBefore = source.head
     events.rewound(source.lane, next, 'behind')
     source.moveCursor({ ...cursor, next, sequence: 0 })
@@ -119,6 +129,7 @@ export class EventForwarder {
     if (why !== null) {
       const next = Math.min(cursor.next, source.tail)
       events.rewound(source.lane, next, why)
+      this.#toldBefore = Math.max(this.#toldBefore, cursor.next)
       source.moveCursor({ next, sequence: 0, streamCreated: facts.created })
       this.#chains.clear()
     } else if (cursor.streamCreated === null) source.moveCursor({ ...cursor, streamCreated: facts.created })
@@ -148,13 +159,15 @@ export class EventForwarder {
     const queue = [...chains.values()]
     const worker = async (): Promise<void> => {
       try {
-        for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop())
+        for (let chain = queue.pop(); chain && !signal.aborted; chain = queue.pop()) {
+          const comparing: Comparing = { trail: null }
           for (const link of chain) {
-            const sequence = await this.#append(session, link, given)
+            const sequence = await this.#append(session, link, given, comparing)
             // Only now: other workers may have moved it meanwhile.
             last = Math.max(last, sequence)
             attempts.succeeded()
           }
+        }
       } finally {
         // Whatever ended this worker ends the others after the event that they are at.
         queue.length = 0
@@ -173,23 +186,27 @@ export class EventForwarder {
    *
    * @throws ForgottenError when the stream gives out a sequence again, or the chain lacks the transition before
    */
-  async #append(session: CentralSession, link: Link, given: Given): Promise<StreamSequence> {
-    const { clock } = this.#tools
+  async #append(session: CentralSession, link: Link, given: Given, comparing: Comparing): Promise<StreamSequence> {
+    const { clock, source } = this.#tools
     const { message, event, offset } = link
     const { since, transition } = event
     for (;;) {
-      const end = this.#chains.get(message.subject) ?? (await this.#readEnd(session, message.subject))
-      const known = endsWithSeries(end, since) ? end.transition : await this.#searchChain(session, link)
-      if (known >= transition) {
-        // What is behind the cursor was stored after it, unless the stream gives out sequences again.
-        if (end.sequence <= given.upTo) throw new ForgottenError(message.subject)
+      const cached = this.#chains.get(message.subject)
+      const end = cached === undefined ? await this.#readEnd(session, message.subject) : cached
+      const known = endsWithSeries(end, since) ? (end?.transition ?? 0) : await this.#searchChain(session, link)
+      if (end && known >= transition) {
+        // What is behind the cursor was stored after it, unless the stream gives out sequences again (or another gateway told it).
+        if (end.sequence <= given.upTo && end.epoch === source.epoch) throw new ForgottenError(message.subject)
+        if (end.since === since) await this.#compare(session, link, end, comparing)
         return end.sequence
       }
       // What comes again may have predecessors that are no longer retained.
       if (known < transition - 1 && offset >= this.#againBefore) throw new ForgottenError(message.subject)
       try {
-        const sequence = await session.append(message, end.sequence, this.#tools.ackTimeout)
-        this.#remember(message.subject, { sequence, since, transition })
+        const previous = end?.sequence ?? 0
+        const sequence = await session.append(message, previous, this.#tools.ackTimeout)
+        const [type, time] = [ceType(event), ceTime(event)]
+        this.#remember(message.subject, { sequence, previous, since, transition, type, time, epoch: source.epoch })
         if (sequence <= given.upTo || given.since.has(sequence)) throw new ForgottenError(message.subject)
         given.since.add(sequence)
         return sequence
@@ -199,6 +216,20 @@ export class EventForwarder {
         await pause(clock, 1)
       }
     }
+  }
+
+  /** Says so if the chain has another event under this number. Costs nothing where the chain ends with this very event. */
+  async #compare(session: CentralSession, link: Link, end: Told, comparing: Comparing): Promise<void> {
+    const { stream, ackTimeout, overtaken } = this.#tools
+    const { message, event, offset } = link
+    if (!overtaken || offset < this.#toldBefore) return
+    if (comparing.trail?.end !== end) comparing.trail = new Trail(session, stream, message.subject, end, ackTimeout)
+    const told = await comparing.trail.find(event.transition)
+    // What retention took cannot be compared any more.
+    if (!told || tells(told, event)) return
+    const newest = await session.head(stream, message.subject, ackTimeout)
+    const became = newest && eventIn(newest)
+    if (became?.since === event.since) overtaken(event, became)
   }
 
   /** The newest transition of the link's series in a chain that ends with another one. Rare, so it may look at all of it. */
@@ -216,13 +247,7 @@ export class EventForwarder {
 
   async #readEnd(session: CentralSession, subject: string): Promise<ChainEnd> {
     const head = await session.head(this.#tools.stream, subject, this.#tools.ackTimeout)
-    const end = head
-      ? {
-          sequence: head.sequence,
-          since: Number(head.headers.get(HEADERS.since)),
-          transition: Number(head.headers.get(HEADERS.transition)),
-        }
-      : { sequence: 0, since: null, transition: 0 }
+    const end = head && toldBy(head)
     this.#remember(subject, end)
     return end
   }
@@ -236,7 +261,22 @@ export class EventForwarder {
 }
 
 /** An empty chain ends with nothing of any series. */
-const endsWithSeries = (end: ChainEnd, since: Millis): boolean => end.since === null || end.since === since
+const endsWithSeries = (end: ChainEnd, since: Millis): boolean => end === null || end.since === since
+
+/** What the links of one chain share while they are compared with it. */
+interface Comparing {
+  trail: Trail | null
+}
+
+/** Null when it is of nobody. */
+function eventIn({ body }: ChainMessage): ThresholdEvent | null {
+  try {
+    return decodeEvent(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
+  } catch (error) {
+    if (error instanceof DeadLetterError) return null
+    throw error
+  }
+}
 
 /** The stream has fewer events than it acknowledged. */
 class ForgottenError extends RetryableError {

@@ -21,9 +21,9 @@ export function encodeEvent(event: ThresholdEvent, offset: Offset, origin: Event
       ['ce-specversion', '1.0'],
       ['ce-id', attribute(event.id)],
       ['ce-source', `/sites/${attribute(origin.site)}/gateways/${attribute(origin.gateway)}`],
-      ['ce-type', attribute(event.type)],
+      ['ce-type', ceType(event)],
       ['ce-subject', attribute(event.device)],
-      ['ce-time', new Date(event.time).toISOString()],
+      ['ce-time', ceTime(event)],
       [HEADERS.contentType, 'application/json'],
       [HEADERS.transition, String(event.transition)],
       [HEADERS.since, String(event.since)],
@@ -36,6 +36,10 @@ export function encodeEvent(event: ThresholdEvent, offset: Offset, origin: Event
     body: Buffer.from(JSON.stringify(event)),
   }
 }
+
+/** How an event's type and time stand in its headers. */
+export const ceType = ({ type }: ThresholdEvent): string => attribute(type)
+export const ceTime = ({ time }: ThresholdEvent): string => new Date(time).toISOString()
 
 const attribute = (text: string): string =>
   text.replace(/[^\x21\x23\x24\x26-\x7e]/gu, (char) =>

@@ -1,22 +1,18 @@
-import {
-  deadLettersSubject,
-  describeError,
-  LANES,
-  type Lane,
-  type Millis,
-  readingsSubject,
-  STREAMS,
-} from '../contract/index.ts'
+import { describeError, LANES, type Lane, type Millis, STREAMS } from '../contract/index.ts'
 import { type CentralDialer, type CentralSession, StreamMissingError, type StreamPlan } from '../link/index.ts'
 import { Breaker, type BreakerSettings, type BreakerState, type Clock, pause, type Random } from '../runtime/index.ts'
 import { Attempts } from './attempts.ts'
-import { EventForwarder } from './event-forwarder.ts'
+import { Carriage, type Carried, type Link } from './carriage.ts'
+import type { Clearance } from './clearance.ts'
+import type { Overtaken } from './event-forwarder.ts'
 import type { ForwardEvents } from './events.ts'
 import { publishLatest } from './latest.ts'
+import { type Origin, OriginLanes, type SharedTools } from './origin.ts'
 import { Pace, type PaceSettings } from './pace.ts'
-import { PackForwarder, type PackSettings } from './pack-forwarder.ts'
+import type { PackSettings } from './pack-forwarder.ts'
 import { redial } from './redial.ts'
 import type { LaneSource } from './source.ts'
+import { ownerStanding } from './standing.ts'
 
 export interface ForwarderSettings {
   site: string
@@ -40,6 +36,10 @@ export interface ForwarderParts {
   clock: Clock
   random: Random
   events: ForwardEvents
+  /** Decides which of this gateway's readings may leave; without one, all may. */
+  clearance?: Clearance
+  /** An event's number was taken by another gateway that knew nothing of this one. */
+  overtaken?: Overtaken
 }
 
 export interface ForwarderStatus {
@@ -49,14 +49,12 @@ export interface ForwarderStatus {
   breaker: BreakerState
 }
 
-/** Fencing term of a gateway that forwards its own readings; a survivor that takes over uses a higher one. */
-const OWN_TERM = 1
 /** Pending events go first, but a slow link must not hold up the readings for longer than this. */
 const EVENTS_FIRST: Millis = 300
 const WATCH_EVERY: Millis = 1000
 
 /**
- * Carries all lanes of one gateway to the centre.
+ * Carries all lanes of one gateway to the centre, and for some time those of others (`carry`).
  *
  *     down --dialled--> up --connection over, or stalled--> down ...       stop() --> stopped
  *
@@ -66,42 +64,25 @@ const WATCH_EVERY: Millis = 1000
 export class Forwarder {
   readonly #parts: ForwarderParts
   readonly #breaker: Breaker
-  readonly #packs: readonly PackForwarder[]
-  readonly #eventLane: EventForwarder
+  readonly #shared: SharedTools
+  readonly #own: OriginLanes
+  readonly #carried = new Set<Carriage>()
+  /** The session that carries all lanes; null when there is none, or not yet. */
+  #link: Link | null = null
   readonly #stopping = new AbortController()
   #running: Promise<void> | null = null
   #status: { link: 'up' | 'down'; reason: string | null } = { link: 'down', reason: null }
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts
-    const { settings, clock, events } = parts
-    const { site, gateway } = settings
+    const { settings, clock, events, clearance, overtaken } = parts
+    const { site, gateway, pack } = settings
     const now = (): Millis => clock.monotonic()
     this.#breaker = new Breaker(settings.breaker, now)
     const pace = new Pace(settings.pace, now)
-    const packs = (lane: 'readings' | 'deadletters', subject: string): PackForwarder =>
-      new PackForwarder({
-        source: parts.lane(lane),
-        target: { stream: STREAMS[lane], subject },
-        term: OWN_TERM,
-        settings: settings.pack,
-        clock,
-        pace,
-        breaker: this.#breaker,
-        events,
-      })
-    this.#packs = [
-      packs('readings', readingsSubject(site, gateway)),
-      packs('deadletters', deadLettersSubject(site, gateway)),
-    ]
-    this.#eventLane = new EventForwarder({
-      source: parts.lane('events'),
-      origin: { site, gateway, term: OWN_TERM },
-      stream: STREAMS.events,
-      ackTimeout: settings.pack.ackTimeout,
-      clock,
-      events,
-    })
+    this.#shared = { site, pack, clock, pace, breaker: this.#breaker, events, overtaken }
+    const lanes = (lane: Lane): LaneSource => parts.lane(lane)
+    this.#own = new OriginLanes({ gateway, lanes, standing: ownerStanding, replica: false, clearance }, this.#shared)
   }
 
   start(): void {
@@ -112,6 +93,19 @@ export class Forwarder {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
+  }
+
+  /**
+   * Forwards the lanes of another gateway on its own chains, on this session and those that follow.
+   *
+   * @param events hears of these lanes instead of the one that hears of this gateway's own
+   */
+  carry(origin: Omit<Origin, 'replica'>, events: ForwardEvents = this.#parts.events): Carried {
+    const shared = { ...this.#shared, events }
+    const carriage = new Carriage({ ...origin, replica: true }, shared, (ended) => this.#carried.delete(ended))
+    this.#carried.add(carriage)
+    if (this.#link) carriage.begin(this.#link)
+    return carriage
   }
 
   status(): ForwarderStatus {
@@ -164,7 +158,7 @@ export class Forwarder {
       eventsDrained = resolve
     })
     const work = [
-      this.#eventLane.run(session, attempts(), signal, eventsDrained),
+      this.#own.runEvents(session, attempts(), signal, eventsDrained),
       this.#watch(signal, () => {
         reason = `nothing got through for ${settings.stallAfter} ms`
         void session.close()
@@ -173,8 +167,12 @@ export class Forwarder {
     await Promise.race([drained, pause(clock, EVENTS_FIRST, signal)])
     work.push(this.#latest(session, signal).catch((error: unknown) => events.troubled('latest', error)))
     await pause(clock, random.next() * settings.pace.jitter, signal)
-    for (const pack of this.#packs) work.push(pack.run(session, attempts(), signal))
+    work.push(this.#own.runPacks(session, attempts, signal))
+    this.#link = { session, attempts, signal }
+    for (const carriage of this.#carried) carriage.begin(this.#link)
     await Promise.all(work)
+    this.#link = null
+    await Promise.all([...this.#carried].map((carriage) => carriage.settled()))
     this.#stopping.signal.removeEventListener('abort', end)
     await session.close()
     await ended

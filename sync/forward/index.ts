@@ -1,7 +1,13 @@
 /** Carries the lanes of an outbox to the centre, exactly once. */
 export { Backoff } from '../runtime/index.ts'
+export type { Carried } from './carriage.ts'
+export type { Clearance, Fencing } from './clearance.ts'
+export type { Overtaken } from './event-forwarder.ts'
 export type { ForwardEvents } from './events.ts'
 export { Forwarder, type ForwarderParts, type ForwarderSettings, type ForwarderStatus } from './forwarder.ts'
+export type { Origin } from './origin.ts'
 export { decodePackBody, decodePackFacts, offsetsOf, type PackFacts } from './pack.ts'
+export { type ChainReading, type FenceOrder, type LearntPack, raiseFence, readChain } from './read-chain.ts'
 export type { Cursor, Gap, GapReason, LaneSlice, LaneSource } from './source.ts'
+export { ownerStanding, type Standing, survivorStanding } from './standing.ts'
 export { growth } from './wait.ts'

@@ -1,15 +1,26 @@
-import { type Bytes, HEADERS, type Millis, type Offset } from '../contract/index.ts'
-import { type CentralSession, type ChainHead, type OutgoingMessage, WrongLastSequenceError } from '../link/index.ts'
+import { type Bytes, HEADERS, type Millis, type Offset, type StreamSequence } from '../contract/index.ts'
+import {
+  type CentralSession,
+  type ChainHead,
+  type OutgoingMessage,
+  previousOf,
+  StaleReadError,
+  WrongLastSequenceError,
+} from '../link/index.ts'
 import { type Breaker, type Clock, pause } from '../runtime/index.ts'
 import type { Attempts } from './attempts.ts'
+import type { Clearance } from './clearance.ts'
 import { commonEnd } from './common-end.ts'
 import type { ForwardEvents } from './events.ts'
+import { fenceOf } from './fence.ts'
+import { type NewestOwn, newestOwn } from './newest-own.ts'
 import type { Pace } from './pace.ts'
 import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
 import { PacksAhead, type PreparedPack } from './packs-ahead.ts'
 import { decidePosition, forgotten, type Position } from './position.ts'
-import type { LaneSlice, LaneSource } from './source.ts'
+import type { Gap, LaneSlice, LaneSource } from './source.ts'
+import { FIRST_TERM, type Standing } from './standing.ts'
 import { growth, untilAborted } from './wait.ts'
 
 export interface PackSettings extends PackSizeSettings {
@@ -22,7 +33,11 @@ export interface PackSettings extends PackSizeSettings {
 interface Tools {
   source: LaneSource
   target: { stream: string; subject: string }
-  term: number
+  standing: Standing
+  /** Whether the lane is a copy of another gateway's. */
+  replica: boolean
+  /** Asked before anything is sent; without one, everything may leave. */
+  clearance?: Clearance | undefined
   settings: PackSettings
   clock: Clock
   pace: Pace
@@ -35,18 +50,26 @@ export const AUDIT_EVERY: Millis = 15_000
 /** Every so many times all the way, which reads the newest message too: on an idle, metered link that adds up. */
 const FULL_AUDIT = 40
 
+/** A read that lags behind is repeated after this long, and so many times: then it does not lag, the centre has forgotten. */
+const LAG: Millis = 50
+const LAGS = 40
+
 /** `auto` compresses when the link carries less than this: then the bytes cost more than the processor. */
 const SLOW_LINK_BYTES_PER_MS = 4000
+
+/** Where forwarding goes on, as far as it does. */
+type Place = Extract<Position, { kind: 'continue' | 'rewind' }>
 
 /**
  * Forwards one lane as packs on one chain; one pack is in flight.
  *
- *     locating --continue / rewind--> sending --stored--> sending ...
- *        ^                               |
- *        +----- outcome unknown, or -----+
- *               somebody else's message, or nothing to send for a while
+ *     locating --continue / rewind--> arbitrating --cleared--> sending --stored--> sending ...
+ *        ^                                                        |
+ *        +------------------ outcome unknown, or -----------------+
+ *                            somebody else's message, or nothing to send for a while
  *
- * Nothing is ever assumed about a pack whose answer is missing: `locating` reads the chain and goes on from there.
+ * Nothing is ever assumed about a pack whose answer is missing: `locating` reads the chain and goes on from there. `arbitrating`
+ * is passed over where nobody else may have copies, or nobody has written since.
  * The pack size and the speed of the link outlive a session, so one forwarder serves all sessions in turn.
  */
 export class PackForwarder {
@@ -54,6 +77,12 @@ export class PackForwarder {
   readonly #size: PackSize
   /** Smoothed throughput of the link; null until measured. */
   #bytesPerMs: number | null = null
+  /** The chain up to here was dealt with: what others have put there, and what we did ourselves. Null before the first time. */
+  #dealtWith: StreamSequence | null = null
+  /** No fence that counts is newer. */
+  #fencedUpTo: StreamSequence = 0
+  /** Reads in a row that lagged behind. */
+  #lagged = 0
 
   constructor(tools: Tools) {
     this.#tools = tools
@@ -62,20 +91,32 @@ export class PackForwarder {
 
   /** Runs until `signal` aborts (session over, or stop). Never rejects: trouble is reported and retried. */
   async run(session: CentralSession, attempts: Attempts, signal: AbortSignal): Promise<void> {
-    const { source, events, clock } = this.#tools
+    const { source, events, clock, standing } = this.#tools
+    let begun = false
     while (!signal.aborted) {
       try {
-        const position = await this.#locate(session)
+        const { position, head } = await this.#locate(session)
+        this.#lagged = 0
         if (position.kind === 'fenced') {
-          events.stoodDown(source.lane, `term ${position.term} forwards this origin`)
-          await untilAborted(signal)
-        } else if (position.kind === 'forked') await this.#fork(session)
-        else await this.#send(session, position, attempts, signal)
+          const term = standing.outbid(position.term)
+          if (term !== null) standing.term = term
+          else await this.#standDown(`term ${position.term} forwards this origin`, signal)
+        } else if (position.kind === 'forked') await this.#fork(session, signal)
+        else {
+          await this.#arbitrate(session, position, head, !begun, signal)
+          begun = true
+          if (!signal.aborted) await this.#send(session, position, attempts, signal)
+        }
       } catch (error) {
         if (signal.aborted) return
         // Somebody's message came in between: read again at once, that is not a failure of the link.
         if (error instanceof WrongLastSequenceError) {
           await pause(clock, 1, signal)
+          continue
+        }
+        if (error instanceof StaleReadError) {
+          this.#lagged++
+          await pause(clock, LAG, signal)
           continue
         }
         this.#size.failed()
@@ -85,64 +126,94 @@ export class PackForwarder {
     }
   }
 
-  async #locate(session: CentralSession): Promise<Position> {
-    const { source, target, term, settings, events } = this.#tools
+  async #locate(session: CentralSession): Promise<{ position: Position; head: ChainHead | null }> {
+    const { source, target, standing, replica, settings, events } = this.#tools
     const { stream, subject } = target
     // In this order: a stream that forgets between the two answers is caught by the second, not missed by both.
     const head = await session.head(stream, subject, settings.ackTimeout)
     const facts = await session.facts(stream, settings.ackTimeout)
-    const own = ownHead(await this.#newestOwn(session, head), source.epoch)
+    const newest = await this.#newestOwn(session, head)
+    const own = ownHead(newest.own, source.epoch)
     const { cursor } = source
     const position = decidePosition({
       cursor,
-      localHead: source.head,
+      localEnd: source.durable,
       localTail: source.tail,
-      term,
+      replica,
+      term: standing.term,
       chainEnd: head?.sequence ?? 0,
       own,
+      anchored: newest.anchored,
       lineageHere: own ? await source.lineageAt(own.to + 1) : null,
       facts,
     })
     if (position.kind === 'continue' || position.kind === 'rewind') {
-      const foreign = head?.headers.get(HEADERS.epoch)
-      if (foreign !== undefined && foreign !== source.epoch && cursor.sequence > 0) events.rival(source.lane, foreign)
+      if (head && isRival(head, source.epoch) && cursor.sequence > 0 && !replica)
+        events.rival(source.lane, head.headers.get(HEADERS.epoch) ?? '')
       if (position.kind === 'rewind') events.rewound(source.lane, position.next, position.why)
       const sequence = position.kind === 'rewind' ? position.expected : Math.max(cursor.sequence, position.expected)
-      source.moveCursor({ next: position.next, sequence, streamCreated: facts.created })
+      // The centre may have more than a copy has.
+      const next = Math.min(position.next, Math.max(cursor.next, source.durable))
+      source.moveCursor({ next, sequence, streamCreated: facts.created })
     }
-    return position
+    return { position, head }
   }
 
-  /** Under another gateway's messages on the same subject there may be newer ones of ours than we know of. */
-  async #newestOwn(session: CentralSession, head: ChainHead | null): Promise<ChainHead | null> {
-    const { source, target, settings } = this.#tools
+  async #newestOwn(session: CentralSession, head: ChainHead | null): Promise<NewestOwn> {
+    const { source, target, settings, replica } = this.#tools
     const { sequence } = source.cursor
-    const isOwn = (message: ChainHead): boolean => message.headers.get(HEADERS.epoch) === source.epoch
-    if (!head || isOwn(head) || sequence === 0 || head.sequence <= sequence) return head
-    let newest: ChainHead | null = null
-    for (let at = sequence; at < head.sequence; ) {
-      const message = await session.nextFrom(target.stream, target.subject, at, settings.ackTimeout)
-      if (!message) break
-      if (isOwn(message)) newest = message
-      at = message.sequence + 1
+    // Nobody else can have sent anything of a lane of our own that we have not begun to send; a copy may know nothing of it.
+    const from = sequence > 0 ? sequence : replica ? 1 : null
+    try {
+      return await newestOwn(session, { ...target, epoch: source.epoch }, head, sequence, from, settings.ackTimeout)
+    } catch (error) {
+      if (!(error instanceof StaleReadError) || this.#lagged < LAGS) throw error
+      return { own: null, anchored: false }
     }
-    return newest
   }
 
-  async #fork(session: CentralSession): Promise<void> {
-    const { source, target, settings } = this.#tools
+  /** Has it decided what may leave, if others may have changed that. */
+  async #arbitrate(
+    session: CentralSession,
+    { kind, expected }: Place,
+    head: ChainHead | null,
+    begins: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clearance, target, settings } = this.#tools
+    if (!clearance) return
+    const dealtWith = this.#dealtWith
+    const by = head && fenceOf(head)
+    const oursOnly = expected === dealtWith || (by === null && head !== null && previousOf(head) === dealtWith)
+    if (kind === 'rewind') {
+      // Fences may have been forgotten too, those that we made among them: none from before serves any more.
+      const { lastSequence } = await session.facts(target.stream, settings.ackTimeout)
+      this.#fencedUpTo = Math.max(this.#fencedUpTo, lastSequence)
+    } else if (!oursOnly) this.#fencedUpTo = Math.max(this.#fencedUpTo, expected)
+    else if (!begins) {
+      this.#dealtWith = expected
+      return
+    }
+    const fencedBy = !oursOnly && by ? [by] : []
+    await clearance.arbitrate(session, { fencedBy, upTo: this.#fencedUpTo }, signal)
+    if (!signal.aborted) this.#dealtWith = expected
+  }
+
+  async #standDown(reason: string, signal: AbortSignal): Promise<void> {
+    this.#tools.events.stoodDown(this.#tools.source.lane, reason)
+    await untilAborted(signal)
+  }
+
+  async #fork(session: CentralSession, signal: AbortSignal): Promise<void> {
+    const { source, target, settings, replica } = this.#tools
+    if (replica) return this.#standDown('the centre has another history than this copy', signal)
     // Under the old epoch still: what both histories have in common is in the stream already.
     const next = await commonEnd(session, target, source, settings.ackTimeout)
     await source.startEpoch()
     source.moveCursor({ next, sequence: 0, streamCreated: null })
   }
 
-  async #send(
-    session: CentralSession,
-    position: Extract<Position, { kind: 'continue' | 'rewind' }>,
-    attempts: Attempts,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #send(session: CentralSession, position: Place, attempts: Attempts, signal: AbortSignal): Promise<void> {
     const { source, settings, clock, pace, breaker, events } = this.#tools
     let { next, expected } = position
     // Small at first: whoever waits for the link to come back waits for its first message.
@@ -164,7 +235,8 @@ export class PackForwarder {
       if (slice.next === next) continue
       await pause(clock, pace.take(message.body.length), signal)
       if (signal.aborted) return
-      if (!source.lend(slice)) {
+      // What may leave can have become less since it was read.
+      if (slice.next > source.head || !source.lend(slice)) {
         ahead = preparing()
         continue
       }
@@ -173,6 +245,7 @@ export class PackForwarder {
       ahead.fill(slice.next)
       expected = await appending
       const roundTrip = clock.monotonic() - started
+      this.#dealtWith = expected
       next = slice.next
       first = false
       source.moveCursor({ next, sequence: expected, streamCreated: source.cursor.streamCreated })
@@ -197,15 +270,14 @@ export class PackForwarder {
 
   /** The slice as a message; a single record that no message of this server can hold is declared, not sent. */
   async #pack(slice: LaneSlice, limit: Bytes): Promise<OutgoingMessage> {
-    const { source, target, term } = this.#tools
-    const origin = { epoch: source.epoch, term }
+    const { source, target, standing } = this.#tools
+    const origin = { epoch: source.epoch, term: standing.term }
     // What does not shrink may even grow by being compressed.
     for (const compress of this.#compresses() ? [true, false] : [false, true]) {
       const message = await encodePack(slice, origin, target, compress)
       if (message.body.length <= limit) return message
     }
-    const gap = { from: slice.from, to: slice.next - 1, reason: 'oversize' as const }
-    return encodePack({ ...slice, count: 0, body: Buffer.alloc(0), gaps: [gap] }, origin, target, false)
+    return encodePack({ ...slice, count: 0, body: Buffer.alloc(0), gaps: withoutRecords(slice) }, origin, target, false)
   }
 
   #compresses(): boolean {
@@ -226,4 +298,24 @@ export class PackForwarder {
     if (this.#bytesPerMs === null) this.#bytesPerMs = rate
     else if (bytes >= this.#size.minimum || rate > this.#bytesPerMs) this.#bytesPerMs += (rate - this.#bytesPerMs) * 0.2
   }
+}
+
+/** Whether another gateway writes under the same name: one that forwards for it has a higher term, and fences are no records. */
+function isRival(head: ChainHead, epoch: string): boolean {
+  const foreign = head.headers.get(HEADERS.epoch)
+  if (foreign === undefined || foreign === epoch || fenceOf(head) !== null) return false
+  return Number(head.headers.get(HEADERS.term)) <= FIRST_TERM
+}
+
+/** The holes of a slice none of whose records can be sent. */
+function withoutRecords({ from, next, gaps }: LaneSlice): Gap[] {
+  const all: Gap[] = []
+  let at = from
+  for (const gap of gaps) {
+    if (gap.from > at) all.push({ from: at, to: gap.from - 1, reason: 'oversize' })
+    all.push(gap)
+    at = gap.to + 1
+  }
+  if (at < next) all.push({ from: at, to: next - 1, reason: 'oversize' })
+  return all
 }

@@ -124,7 +124,7 @@ export function ownHead(head: ChainHead | null, epoch: string): OwnHead | null {
 
 const formatGap = (gap: Gap): string => `${gap.from}-${gap.to} ${gap.reason}`
 
-const REASONS: ReadonlySet<string> = new Set<GapReason>(['evicted', 'damaged', 'trimmed', 'oversize'])
+const REASONS: ReadonlySet<string> = new Set<GapReason>(['evicted', 'damaged', 'trimmed', 'oversize', 'repeated'])
 
 function parseGaps(text: string | undefined): Gap[] {
   if (text === undefined) return []

@@ -1,8 +1,9 @@
 import type { Offset, StreamSequence } from '../contract/index.ts'
 import type { StreamFacts } from '../link/index.ts'
 import type { Cursor } from './source.ts'
+import { FIRST_TERM } from './standing.ts'
 
-/** The newest message of our own origin on the chain. */
+/** The newest message of our own origin on the chain, or a fence that repeats where it was. */
 export interface OwnHead {
   sequence: StreamSequence
   /** Last offset it covers. */
@@ -16,12 +17,16 @@ export interface OwnHead {
 export interface Findings {
   cursor: Cursor
   /** One past the newest durable record here. */
-  localHead: Offset
+  localEnd: Offset
+  /** Whether what is here is a copy of another gateway's lane, which may end earlier than the lane itself. */
+  replica: boolean
   /** Our term. */
   term: number
   /** Sequence of the newest message on the subject, whoever wrote it; 0 = none. */
   chainEnd: StreamSequence
   own: OwnHead | null
+  /** Whether the message that the cursor names is still there, or a newer one of ours. */
+  anchored: boolean
   /** Our own running checksum at `own.to + 1`; null when it can no longer be told. */
   lineageHere: number | null
   /** Oldest offset that can be read here. */
@@ -36,7 +41,7 @@ export type Position =
   | { kind: 'rewind'; next: Offset; expected: StreamSequence; why: 'behind' | 'recreated' | 'truncated' }
   /** Somebody with a higher term forwards this origin. */
   | { kind: 'fenced'; term: number }
-  /** The centre has another history under our epoch: this outbox is an old copy of itself. */
+  /** The centre has another history under our epoch: this outbox is an old copy of itself (or the copy of another one). */
   | { kind: 'forked' }
 
 /**
@@ -45,11 +50,12 @@ export type Position =
  */
 export function decidePosition(findings: Findings): Position {
   const { cursor, own, facts, chainEnd: expected } = findings
+  const term = own?.term ?? FIRST_TERM
+  if (term > findings.term) return { kind: 'fenced', term }
   if (own) {
-    if (own.term > findings.term) return { kind: 'fenced', term: own.term }
     const next = own.to + 1
     const { lineageHere } = findings
-    if (next > findings.localHead) return { kind: 'forked' }
+    if (next > findings.localEnd && !findings.replica) return { kind: 'forked' }
     if (own.lineage !== null && lineageHere !== null && own.lineage !== lineageHere) return { kind: 'forked' }
     return next < cursor.next ? { kind: 'rewind', next, expected, why: 'behind' } : { kind: 'continue', next, expected }
   }
@@ -70,6 +76,6 @@ export function forgotten(facts: StreamFacts, cursor: Cursor): 'recreated' | 'tr
  * Whether our newest message is gone although retention, which takes the oldest first, has not come that far: the centre
  * forgot it, and others have made the stream as long as it was since.
  */
-function vanished({ chainEnd, cursor, facts }: Findings): boolean {
-  return chainEnd === 0 && cursor.sequence > 0 && facts.firstSequence <= cursor.sequence
+function vanished({ anchored, cursor, facts }: Findings): boolean {
+  return !anchored && cursor.sequence > 0 && facts.firstSequence <= cursor.sequence
 }

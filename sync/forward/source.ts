@@ -1,6 +1,6 @@
 import type { Bytes, Lane, Millis, Offset, StreamSequence } from '../contract/index.ts'
 
-/** Why offsets of a lane will never reach the centre. */
+/** Why offsets of a lane will never reach the centre; `repeated`: their readings are there, under another origin. */
 export type GapReason = 'evicted' | 'damaged' | 'trimmed' | 'oversize' | 'repeated'
 
 /** A hole in a lane, declared so that a consumer knows what is missing. */
@@ -38,21 +38,27 @@ export interface LaneSlice {
 }
 
 /**
- * One lane of an outbox as its forwarder sees it. Only durable records are visible.
+ * One lane of an outbox as its forwarder sees it. Only durable records are visible; some of them may have to wait.
  */
 export interface LaneSource {
   readonly lane: Lane
   /** Random id of the store that numbered the records. */
   readonly epoch: string
   readonly cursor: Cursor
-  /** One past the newest durable record. */
+  /** One past the newest record that may leave; goes back when it turns out that some may not yet. */
   readonly head: Offset
+  /** One past the newest durable record: `head`, or beyond it. */
+  readonly durable: Offset
   /** Oldest offset that can still be read: before the cursor lies the retained, acknowledged tail. */
   readonly tail: Offset
   /** When the oldest unforwarded record was committed; null when there is none. */
   oldestPending(): Promise<Millis | null>
-  /** Records from `from` on, at most `maxBytes` of lines (but at least one record), never beyond `head`. */
-  read(from: Offset, maxBytes: Bytes): Promise<LaneSlice>
+  /**
+   * Records from `from` on, at most `maxBytes` of lines (but at least one record, unless there are only holes).
+   *
+   * @param upTo end of what may be read; `head` unless said
+   */
+  read(from: Offset, maxBytes: Bytes, upTo?: Offset): Promise<LaneSlice>
   /**
    * To be called right before a slice is sent. True: the slice is still what the lane has there, and nothing of it will be given
    * up until the cursor moves past it or back. False: records of it were given up since it was read; read again.

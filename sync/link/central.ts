@@ -1,11 +1,28 @@
 import type { Bytes, Millis, StreamSequence } from '../contract/index.ts'
 
-/** The newest message on one subject, as far as a writer needs it to go on. */
+/** A message on one subject, as far as a writer needs it to go on. */
 export interface ChainHead {
   sequence: StreamSequence
   /** Header values by name (see `HEADERS`). */
   headers: ReadonlyMap<string, string>
 }
+
+/** The whole of it. */
+export interface ChainMessage extends ChainHead {
+  body: Uint8Array
+}
+
+/**
+ * The stream keeps with a message what it was appended to: the sequence of the subject's message before it. Null when it was
+ * appended without a condition.
+ */
+export function previousOf({ headers }: ChainHead): StreamSequence | null {
+  const text = headers.get(PREVIOUS)
+  return text === undefined ? null : Number(text)
+}
+
+/** Set by the client library with every conditional append. */
+export const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
 
 /** What tells one incarnation of a stream from another. */
 export interface StreamFacts {
@@ -33,9 +50,9 @@ export interface CentralSession {
    */
   append(message: OutgoingMessage, expected: StreamSequence | null, timeout: Millis): Promise<StreamSequence>
   /** The newest message on the subject; null when there is none. May lag behind on a replica: `append` is the arbiter. */
-  head(stream: string, subject: string, timeout: Millis): Promise<ChainHead | null>
-  /** The first message on the subject with a sequence of at least `from`; null when there is none. */
-  nextFrom(stream: string, subject: string, from: StreamSequence, timeout: Millis): Promise<ChainHead | null>
+  head(stream: string, subject: string, timeout: Millis): Promise<ChainMessage | null>
+  /** The first message on the subject with a sequence of at least `from`; null when there is none. May lag behind, too. */
+  nextFrom(stream: string, subject: string, from: StreamSequence, timeout: Millis): Promise<ChainMessage | null>
   /** @throws StreamMissingError */
   facts(stream: string, timeout: Millis): Promise<StreamFacts>
   /** Creates the stream if there is none of this name; one that is there must have the same configuration. */

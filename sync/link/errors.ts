@@ -18,6 +18,13 @@ export class WrongLastSequenceError extends RetryableError {
   }
 }
 
+/** What was read does not reach as far as what was read before: a replica lags behind. Read again. */
+export class StaleReadError extends RetryableError {
+  constructor(subject: string) {
+    super('LINK_READ_STALE', `a replica of '${subject}' lags behind what another one told`)
+  }
+}
+
 /** The centre answered, and said no for now (no leader, stream full or missing, no permission). Nothing was stored. */
 export class RefusedError extends RetryableError {
   constructor(what: string, reason: string, cause?: unknown) {

@@ -21,7 +21,14 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node'
 import { type Bytes, describeError, type Millis, RetryableError, type StreamSequence } from '../contract/index.ts'
-import type { CentralDialer, CentralSession, ChainHead, OutgoingMessage, StreamFacts, StreamPlan } from './central.ts'
+import type {
+  CentralDialer,
+  CentralSession,
+  ChainMessage,
+  OutgoingMessage,
+  StreamFacts,
+  StreamPlan,
+} from './central.ts'
 import { RefusedError, StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
 
 export interface NatsSettings {
@@ -166,11 +173,11 @@ class NatsSession implements CentralSession {
     }
   }
 
-  head(stream: string, subject: string, timeout: Millis): Promise<ChainHead | null> {
+  head(stream: string, subject: string, timeout: Millis): Promise<ChainMessage | null> {
     return this.#get(stream, { last_by_subj: subject }, timeout)
   }
 
-  nextFrom(stream: string, subject: string, from: StreamSequence, timeout: Millis): Promise<ChainHead | null> {
+  nextFrom(stream: string, subject: string, from: StreamSequence, timeout: Millis): Promise<ChainMessage | null> {
     return this.#get(stream, { next_by_subj: subject, seq: from }, timeout)
   }
 
@@ -199,21 +206,21 @@ class NatsSession implements CentralSession {
     stream: string,
     query: { last_by_subj: string } | { next_by_subj: string; seq: number },
     timeout: Millis,
-  ): Promise<ChainHead | null> {
+  ): Promise<ChainMessage | null> {
     const what = `the newest message of stream ${stream}`
     try {
       const message = await withTimeout(this.#manager.direct.getMessage(stream, query), timeout, what)
-      return message ? chainHead(message) : null
+      return message ? chainMessage(message) : null
     } catch (error) {
       throw mapError(error, what, stream)
     }
   }
 }
 
-function chainHead(message: StoredMsg): ChainHead {
+function chainMessage(message: StoredMsg): ChainMessage {
   const headers = new Map<string, string>()
   for (const [name, values] of message.header) headers.set(name, values[0] ?? '')
-  return { sequence: message.seq, headers }
+  return { sequence: message.seq, headers, body: message.data }
 }
 
 function encodeHeaders(pairs: OutgoingMessage['headers']): MsgHdrs {

@@ -1,7 +1,15 @@
 import type { Millis, StreamSequence } from '../contract/index.ts'
 import { RetryableError } from '../contract/index.ts'
 import { type Clock, pause, type Random } from '../runtime/index.ts'
-import type { CentralDialer, CentralSession, ChainHead, OutgoingMessage, StreamFacts, StreamPlan } from './central.ts'
+import {
+  type CentralDialer,
+  type CentralSession,
+  type ChainMessage,
+  type OutgoingMessage,
+  PREVIOUS,
+  type StreamFacts,
+  type StreamPlan,
+} from './central.ts'
 import { StreamMissingError, UnknownOutcomeError, WrongLastSequenceError } from './errors.ts'
 
 interface StoredMessage {
@@ -28,9 +36,14 @@ export interface LinkFaults {
   disconnect: number
   /** A read answers from a replica that is one message behind. */
   staleRead: number
+  /** The call reaches the centre only after whoever made it has given up waiting. */
+  late?: number
 }
 
 export const NO_FAULTS: LinkFaults = { loseRequest: 0, loseAnswer: 0, disconnect: 0, staleRead: 0 }
+
+/** How late is late: a message that waited in a buffer of a network that came back. */
+const LATE: Millis = 3000
 
 /**
  * JetStream as far as a gateway uses it, in memory, with the failures of a real one: lost requests and answers, dead
@@ -40,7 +53,9 @@ export class SimulatedCentre implements CentralDialer {
   readonly #clock: Clock
   readonly #random: Random
   readonly #streams = new Map<string, Stream>()
-  readonly #sessions = new Set<SimulatedSession>()
+  readonly #sessions = new Map<SimulatedSession, string>()
+  /** Names that cannot dial. */
+  readonly #cutOff = new Set<string>()
   #incarnation = 0
   reachable = true
   faults: LinkFaults = NO_FAULTS
@@ -53,22 +68,34 @@ export class SimulatedCentre implements CentralDialer {
     this.#random = random
   }
 
-  async dial(signal: AbortSignal): Promise<CentralSession> {
+  dial(signal: AbortSignal): Promise<CentralSession> {
+    return this.#dial('', signal)
+  }
+
+  /** The centre as one of several sees it, whose connections can be cut alone. */
+  from(name: string): CentralDialer {
+    return { dial: (signal) => this.#dial(name, signal) }
+  }
+
+  /** Ends every connection and refuses new ones; of one that dials under a name if it is given. */
+  cut(name?: string): void {
+    if (name === undefined) this.reachable = false
+    else this.#cutOff.add(name)
+    for (const [session, from] of [...this.#sessions]) if (name === undefined || from === name) session.die()
+  }
+
+  heal(name?: string): void {
+    if (name === undefined) this.reachable = true
+    else this.#cutOff.delete(name)
+  }
+
+  async #dial(name: string, signal: AbortSignal): Promise<CentralSession> {
     await pause(this.#clock, this.latency, signal)
-    if (!this.reachable || signal.aborted) throw new RetryableError('LINK_DIAL_FAILED', 'the centre cannot be reached')
+    if (!this.reachable || this.#cutOff.has(name) || signal.aborted)
+      throw new RetryableError('LINK_DIAL_FAILED', 'the centre cannot be reached')
     const session = new SimulatedSession(this, () => this.#sessions.delete(session))
-    this.#sessions.add(session)
+    this.#sessions.set(session, name)
     return session
-  }
-
-  /** Ends every connection and refuses new ones. */
-  cut(): void {
-    this.reachable = false
-    for (const session of [...this.#sessions]) session.die()
-  }
-
-  heal(): void {
-    this.reachable = true
   }
 
   /** A stream's messages in order. */
@@ -96,11 +123,16 @@ export class SimulatedCentre implements CentralDialer {
 
   /** Carries out one call of a session, with the faults of the day. */
   async carry<T>(session: SimulatedSession, what: string, effect: () => T): Promise<T> {
-    const { loseRequest, loseAnswer, disconnect } = this.faults
+    const { loseRequest, loseAnswer, disconnect, late = 0 } = this.faults
+    const delayed = late > 0 && this.#random.next() < late
     const lost = this.#random.next() < loseRequest
     const unanswered = this.#random.next() < loseAnswer
     const dying = this.#random.next() < disconnect
     await pause(this.#clock, this.latency)
+    if (delayed) {
+      this.#clock.after(this.#random.next() * LATE, () => attempt(effect))
+      throw new UnknownOutcomeError(what)
+    }
     if (session.dead || lost) throw new UnknownOutcomeError(what)
     let result: T
     try {
@@ -119,18 +151,22 @@ export class SimulatedCentre implements CentralDialer {
     const last = stream.messages.findLast((stored) => stored.subject === subject)?.sequence ?? 0
     if (expected !== null && expected !== last) throw new WrongLastSequenceError(subject, expected, last)
     const sequence = ++stream.lastSequence
-    stream.messages.push({ sequence, subject, headers: new Map(message.headers), body: Buffer.from(message.body) })
+    const headers = new Map(message.headers)
+    if (expected !== null) headers.set(PREVIOUS, String(expected))
+    stream.messages.push({ sequence, subject, headers, body: Buffer.from(message.body) })
     return sequence
   }
 
-  head(name: string, subject: string): ChainHead | null {
+  head(name: string, subject: string): ChainMessage | null {
     const all = this.#stream(name).messages.filter((stored) => stored.subject === subject)
     const lag = this.#random.next() < this.faults.staleRead ? 2 : 1
     return all.at(-lag) ?? null
   }
 
-  nextFrom(name: string, subject: string, from: StreamSequence): ChainHead | null {
-    return this.#stream(name).messages.find((stored) => stored.subject === subject && stored.sequence >= from) ?? null
+  nextFrom(name: string, subject: string, from: StreamSequence): ChainMessage | null {
+    const all = this.#stream(name).messages.filter((stored) => stored.subject === subject)
+    if (this.#random.next() < this.faults.staleRead) all.pop()
+    return all.find((stored) => stored.sequence >= from) ?? null
   }
 
   facts(name: string): StreamFacts {
@@ -174,11 +210,11 @@ class SimulatedSession implements CentralSession {
     return this.#centre.carry(this, message.subject, () => this.#centre.append(message, expected))
   }
 
-  head(stream: string, subject: string): Promise<ChainHead | null> {
+  head(stream: string, subject: string): Promise<ChainMessage | null> {
     return this.#centre.carry(this, subject, () => this.#centre.head(stream, subject))
   }
 
-  nextFrom(stream: string, subject: string, from: StreamSequence): Promise<ChainHead | null> {
+  nextFrom(stream: string, subject: string, from: StreamSequence): Promise<ChainMessage | null> {
     return this.#centre.carry(this, subject, () => this.#centre.nextFrom(stream, subject, from))
   }
 
@@ -199,5 +235,14 @@ class SimulatedSession implements CentralSession {
 
   async close(): Promise<void> {
     this.die()
+  }
+}
+
+/** Nobody waits for the outcome any more. */
+function attempt(effect: () => unknown): void {
+  try {
+    effect()
+  } catch {
+    // Refused: the same as if it had been lost.
   }
 }

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import type { FleetStats } from '../../simulators/fleet/index.ts'
 import { natsCentral } from '../../simulators/ledger/index.ts'
 import { Site, type SiteOptions, type SiteSummary } from '../../simulators/site/index.ts'
-import { decodeLine, HEADERS, type Reading, STREAMS } from '../../sync/contract/index.ts'
+import { decodeLine, HEADERS, isFence, type Reading, STREAMS } from '../../sync/contract/index.ts'
 import { decodePackBody, decodePackFacts } from '../../sync/forward/index.ts'
 
 /** The compiled command line: a gateway that is killed has to be a process of its own. */
@@ -69,6 +69,7 @@ export async function storedReadings(site: Site): Promise<Reading[]> {
   try {
     const readings: Reading[] = []
     for await (const message of natsCentral(connection).read(STREAMS.readings, 1)) {
+      if (isFence(message.header)) continue
       const facts = decodePackFacts((name) => message.header(name) || undefined)
       const lines = await decodePackBody(facts, message.body, message.header(HEADERS.contentEncoding) || undefined)
       readings.push(...lines.map(decodeLine))

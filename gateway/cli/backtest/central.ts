@@ -69,7 +69,9 @@ export async function* centralRecording(range: CentralRange): Recording {
 
 async function decoded(...[lane, message]: Parameters<typeof decodeBatch>): Promise<RecordedBatch> {
   try {
-    const { site, gateway, lines } = await decodeBatch(lane, message)
+    const batch = await decodeBatch(lane, message)
+    if (batch === null) return { source: null, lines: [], faults: [] }
+    const { site, gateway, lines } = batch
     return { source: sourceOf(site, gateway ?? ''), lines, faults: [] }
   } catch (error) {
     if (!(error instanceof DeadLetterError)) throw error

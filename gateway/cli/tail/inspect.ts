@@ -29,7 +29,7 @@ export class Inspector {
   /** @param more asked before each row: whether it may still be shown */
   async show(lane: Lane, message: StoredMessage, more: () => boolean): Promise<void> {
     const { subject, sequence } = message
-    let batch: Batch
+    let batch: Batch | null
     try {
       batch = await decodeBatch(lane, message)
     } catch (error) {
@@ -37,6 +37,7 @@ export class Inspector {
       this.#printer.mark('foreign', `message ${sequence} on ${subject}: ${error.code}: ${error.message}`)
       return
     }
+    if (batch === null) return
     const after = this.#check(batch, message)
     for (let i = 0; i < batch.lines.length && more(); i++) {
       if ((batch.offsets[i] ?? 0) <= after) continue
@@ -53,7 +54,7 @@ export class Inspector {
   #check(batch: Batch, { subject, sequence }: StoredMessage): number {
     const { origin, from } = batch
     const before = this.#origins.get(subject)
-    if (before !== undefined && before !== origin)
+    if (before !== undefined && before !== origin && !this.#positions.has(origin))
       this.#mark({ kind: 'epoch', subject, sequence, before, origin, from })
     this.#origins.set(subject, origin)
     const { findings, next, after } = checkPosition(this.#positions.get(origin) ?? null, batch, false)

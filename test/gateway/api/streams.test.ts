@@ -116,6 +116,7 @@ describe('GET /events', () => {
       epoch: 'e1',
       cursor: { next: 10, sequence: 0, streamCreated: null },
       head: 10,
+      durable: 10,
       tail: 5,
       oldestPending: async () => null,
       read: async (from) => ({

@@ -5,7 +5,7 @@ import type { Gap } from '../../../sync/forward/index.ts'
 
 const END = 60
 const gap = fc
-  .tuple(fc.nat(END), fc.nat(12), fc.constantFrom('evicted' as const, 'damaged' as const))
+  .tuple(fc.nat(END), fc.nat(12), fc.constantFrom('evicted' as const, 'damaged' as const, 'repeated' as const))
   .map(([from, length, reason]): Gap => ({ from, to: from + length, reason }))
 
 /** Slow and obviously right: one reason an offset. */
@@ -65,6 +65,8 @@ describe('Gaps', () => {
         )
         expect(gaps.has(from)).toBe(reference.reasons.has(from))
         expect(gaps.missingFrom(from)).toBe(expected.filter(([at]) => at >= from).length)
+        expect(gaps.lostFrom(from)).toBe(expected.filter(([at, why]) => at >= from && why !== 'repeated').length)
+        expect(gaps.lost(from)).toBe(expected.some(([at, why]) => at === from && why !== 'repeated'))
         expect(gaps.end).toBe((expected.at(-1)?.[0] ?? -1) + 1)
       }),
       { numRuns: 500 },

@@ -119,8 +119,24 @@ describe('lost', () => {
 
   it('is still lost when the gateway declared it stored elsewhere', async () => {
     const { ledger } = ledgerOf(4)
-    const packs = [packMaker().readings(range(0, 2), { gaps: '3-3 skipped', missing: 1 })]
+    const packs = [packMaker().readings(range(0, 2), { gaps: '3-3 repeated', missing: 1 })]
     expect((await judge(ledger, packs)).total).toMatchObject({ lost: 1, evicted: 0 })
+  })
+
+  it('is not what the other gateway has sent, and fences are no packs', async () => {
+    const { ledger } = ledgerOf(6)
+    const make = packMaker()
+    const fence = { ...make.readings([], { headers: { [HEADERS.fence]: 'gw2' } }), headers: { [HEADERS.fence]: 'gw2' } }
+    const packs = [
+      make.readings(range(0, 2), { gaps: '3-3 repeated', missing: 1 }),
+      make.readings(range(3, 4), { gateway: 'gw2' }),
+      fence,
+      make.readings(range(5, 5)),
+    ]
+    const verdict = await judge(ledger, packs)
+    expect(verdict).toMatchObject({ ok: true, total: { lost: 0, evicted: 0, stored: 6 } })
+    expect(verdict.positions.readings).toMatchObject({ repeated: 1, declared: {}, malformed: 0, origins: 2 })
+    expect(formatVerdict(verdict)).toContain('1 repeated by two gateways')
   })
 
   it('is not what is among the dead letters', async () => {

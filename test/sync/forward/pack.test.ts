@@ -22,7 +22,7 @@ const parts: fc.Arbitrary<Part[]> = fc.array(
     gap: fc.option(
       fc.record({
         length: fc.integer({ min: 1, max: 50 }),
-        reason: fc.constantFrom<Gap['reason']>('evicted', 'damaged', 'trimmed', 'oversize'),
+        reason: fc.constantFrom<Gap['reason']>('evicted', 'damaged', 'trimmed', 'oversize', 'repeated'),
       }),
     ),
   }),

@@ -7,7 +7,9 @@ const CREATED = '2026-01-01T00:00:00Z'
 /** An outbox with records 20 to 99 of which the centre acknowledged 0 to 59, in a stream of 500 messages. */
 const usual: Findings = {
   cursor: { next: 60, sequence: 400, streamCreated: CREATED },
-  localHead: 100,
+  localEnd: 100,
+  replica: false,
+  anchored: true,
   localTail: 20,
   term: 1,
   chainEnd: 400,
@@ -35,42 +37,48 @@ const cases: [string, Partial<Findings>, Position][] = [
   ['another gateway wrote on top', { chainEnd: 450, own: usual.own }, { kind: 'continue', next: 60, expected: 450 }],
   [
     'nothing was ever sent',
-    { own: null, chainEnd: 0, cursor: { next: 0, sequence: 0, streamCreated: null } },
+    { own: null, chainEnd: 0, anchored: false, cursor: { next: 0, sequence: 0, streamCreated: null } },
     { kind: 'continue', next: 0, expected: 0 },
   ],
   [
     'retention took everything of ours',
-    { own: null, chainEnd: 0, facts: { created: CREATED, firstSequence: 401, lastSequence: 500 } },
+    { own: null, chainEnd: 0, anchored: false, facts: { created: CREATED, firstSequence: 401, lastSequence: 500 } },
     { kind: 'continue', next: 60, expected: 0 },
   ],
   [
     'retention took everything there was',
-    { own: null, chainEnd: 0, facts: { created: CREATED, firstSequence: 501, lastSequence: 500 } },
+    { own: null, chainEnd: 0, anchored: false, facts: { created: CREATED, firstSequence: 501, lastSequence: 500 } },
     { kind: 'continue', next: 60, expected: 0 },
   ],
   [
     'the stream is shorter than it was, and has nothing of ours',
-    { own: null, chainEnd: 0, facts: { created: CREATED, firstSequence: 1, lastSequence: 300 } },
+    { own: null, chainEnd: 0, anchored: false, facts: { created: CREATED, firstSequence: 1, lastSequence: 300 } },
     { kind: 'rewind', next: 20, expected: 0, why: 'truncated' },
   ],
   [
     'the stream forgot ours and grew again by others',
-    { own: null, chainEnd: 0 },
+    { own: null, chainEnd: 0, anchored: false },
     { kind: 'rewind', next: 20, expected: 0, why: 'truncated' },
   ],
   [
     'the stream was made anew',
-    { own: null, chainEnd: 0, facts: { created: 'later', firstSequence: 0, lastSequence: 0 } },
+    { own: null, chainEnd: 0, anchored: false, facts: { created: 'later', firstSequence: 0, lastSequence: 0 } },
     { kind: 'rewind', next: 20, expected: 0, why: 'recreated' },
   ],
   [
     'the stream was made anew and has grown beyond the old one',
-    { own: null, chainEnd: 0, facts: { created: 'later', firstSequence: 1, lastSequence: 9000 } },
+    { own: null, chainEnd: 0, anchored: false, facts: { created: 'later', firstSequence: 1, lastSequence: 9000 } },
     { kind: 'rewind', next: 20, expected: 0, why: 'recreated' },
   ],
   [
     'nothing older than the cursor is kept here',
-    { own: null, chainEnd: 0, localTail: 60, facts: { created: 'later', firstSequence: 0, lastSequence: 0 } },
+    {
+      own: null,
+      chainEnd: 0,
+      anchored: false,
+      localTail: 60,
+      facts: { created: 'later', firstSequence: 0, lastSequence: 0 },
+    },
     { kind: 'rewind', next: 60, expected: 0, why: 'recreated' },
   ],
 ]
