@@ -268,6 +268,26 @@ export class Failover {
     return { durability: settings.durability, degraded, peers }
   }
 
+  /** Everything that decides what may leave, for whoever looks for what holds it up. */
+  describe(): unknown {
+    const peers = [...this.#peers].map(([peer, { up, greeted, unsure, stored, barriers }]) => {
+      return { peer, up, greeted, unsure, stored, barriers, standing: this.#clearing.standing(peer) }
+    })
+    const replicas = this.#replicas.all.map((replica) => {
+      const { head, cursor } = replica.lane('readings')
+      return { origin: replica.origin, head, next: cursor.next }
+    })
+    const { released } = this.#clearing
+    return {
+      released,
+      settled: this.#settledNow(),
+      sureFrom: this.#sureFrom,
+      peers,
+      replicas,
+      taken: this.#takeover?.taken,
+    }
+  }
+
   /** Says goodbye, so that peers take over at once, and ends all sessions. */
   async stop(): Promise<void> {
     this.#stopLook()

@@ -7,6 +7,7 @@ import { calm, type FloodLimit, type FloodState, FloodWatch } from './flood.ts'
 import { Heard, type Origin } from './heard.ts'
 import { Held } from './held.ts'
 import { type GroupKeeper, isFlood, type StoredEngine, type StoredGroup } from './kept.ts'
+import { isLater } from './later.ts'
 import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
 import { readTold } from './told.ts'
@@ -215,8 +216,10 @@ export class Engine {
     const told = readTold(event)
     if (!found || !told) return []
     const { held, alarm } = found
-    if (!held.follows && !decides) return alarm.isBehind(told) ? this.settle(event, this.#now) : []
-    if (!alarm.heed(told, decides)) return []
+    // Two that both decide must not answer each other for ever: who knows the later reading has the last word.
+    const knowsMore = !held.follows && !decides && (told.reading === null || isLater(held.group.last, told.reading))
+    if (knowsMore) return alarm.isBehind(told) ? this.settle(event, this.#now) : []
+    if (!alarm.heed(told, decides || !held.follows)) return []
     this.#urgent(held)
     this.#schedule(held)
     return []

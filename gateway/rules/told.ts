@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
+import {
+  DeadLetterError,
+  type Millis,
+  type Reading,
+  readingOf,
+  type ThresholdEvent,
+} from '../../sync/contract/index.ts'
 import { happenedIn } from './event.ts'
 import { type Action, type AlarmLife, freshLife, live } from './lifecycle.ts'
 
@@ -16,6 +22,8 @@ export interface PeerTold {
   condition: string | null
   /** Of an alarm that was shelved. */
   until: Millis | null
+  /** What had been heard of the device last; null when it does not say. */
+  reading: Reading | null
 }
 
 const facts = z.object({
@@ -41,7 +49,17 @@ export function readTold({ since, transition, time: at, type, data }: ThresholdE
   const said = facts.safeParse(data).data
   if (!kind || !said) return null
   const { state, condition, until = null } = said
-  return { since, transition, at, by: byOf(kind, until ?? at), state: state.after, condition: condition.after, until }
+  const by = byOf(kind, until ?? at)
+  return { since, transition, at, by, state: state.after, condition: condition.after, until, reading: readingIn(data) }
+}
+
+function readingIn({ reading }: ThresholdEvent['data']): Reading | null {
+  try {
+    return readingOf(Object(reading))
+  } catch (error) {
+    if (error instanceof DeadLetterError) return null
+    throw error
+  }
 }
 
 function byOf(kind: NonNullable<ReturnType<typeof happenedIn>>, until: Millis): PeerTold['by'] {

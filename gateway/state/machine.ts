@@ -13,6 +13,7 @@ import {
   type AlarmView,
   Engine,
   Heard,
+  isLater,
   type Origin,
   OWN,
   RuleSet,
@@ -41,7 +42,7 @@ export interface MachineSettings {
  *
  * It also takes in what peers accepted, so that a device that moves here goes on as if it had been here all the time. Every device
  * has a *home*: whom it spoke to last. The home decides its alarms; the other gateways follow what they hear of it. The home is that
- * of the reading with the latest `received`, so all that heard the same agree on it, in whatever order they heard it.
+ * of the reading that the device said last (see `isLater`), so all that heard the same agree on it, in whatever order they heard it.
  */
 export class StateMachine implements StateKeeper {
   readonly #settings: MachineSettings
@@ -324,12 +325,17 @@ export class StateMachine implements StateKeeper {
   }
 
   /** Whom the device of a reading that `origin` accepted spoke to last: what comes late does not say. */
-  #homeAfter({ device, received }: Reading, origin: Origin): Origin {
-    const home = this.#homeOf(device)
+  #homeAfter(reading: Reading, origin: Origin): Origin {
+    const home = this.#homeOf(reading.device)
     if (home === undefined || home === origin) return origin
-    let latest = 0
-    for (const { series } of this.#devices.get(device)?.values() ?? []) latest = Math.max(latest, series.last.received)
-    if (received !== latest) return received > latest ? origin : home
+    const series = this.#devices.get(reading.device)
+    // Of the same metric, its own counter can tell.
+    const same = series?.get(reading.metric)
+    const others = same ? [same] : [...(series?.values() ?? [])]
+    const isNewest = (last: Reading): boolean => isLater(reading, last)
+    const isOldest = (last: Reading): boolean => isLater(last, reading)
+    if (others.every((other) => isNewest(other.series.last))) return origin
+    if (others.some((other) => isOldest(other.series.last))) return home
     const { gateway } = this.#settings
     return gatewayOf(origin) > (home === OWN ? gateway : gatewayOf(home)) ? origin : home
   }

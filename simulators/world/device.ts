@@ -64,6 +64,7 @@ export class SimulatedDevice {
   /** The oldest that was never sent. */
   #fresh = 0
   #stopped = false
+  #newest: Millis = 0
 
   constructor(options: DeviceOptions) {
     this.#options = options
@@ -84,7 +85,9 @@ export class SimulatedDevice {
   measure(value: number): void {
     const { name, identification, clock } = this.#options
     const n = this.said.length
-    const time = clock.now()
+    // Whole milliseconds, and no two readings at the same time: as of a device whose timestamps tell its readings apart.
+    const time = Math.max(Math.floor(clock.now()), this.#newest + 1)
+    this.#newest = time
     const told = {
       session: { seq: n, session: 'life-1' },
       time: { time },

@@ -27,6 +27,8 @@ interface Tools {
   clock: Clock
   events: ForwardEvents
   overtaken?: Overtaken | undefined
+  /** Other gateways tell of the same alarms. */
+  shared: boolean
 }
 
 /**
@@ -58,6 +60,9 @@ interface Given {
 const BATCH_BYTES = 64 * 1024
 const CHAINS_IN_FLIGHT = 32
 const REMEMBERED_CHAINS = 10_000
+/** How long, and how often, a transition waits for the one before it that another gateway has to tell. */
+const PREDECESSOR_WAIT: Millis = 250
+const PREDECESSOR_WAITS = 24
 
 /**
  * Forwards the events lane: each event is one message on its alarm's own chain, where transition n can only follow what the
@@ -187,26 +192,38 @@ export class EventForwarder {
    * @throws ForgottenError when the stream gives out a sequence again, or the chain lacks the transition before
    */
   async #append(session: CentralSession, link: Link, given: Given, comparing: Comparing): Promise<StreamSequence> {
-    const { clock, source } = this.#tools
+    const { clock, source, shared } = this.#tools
     const { message, event, offset } = link
     const { since, transition } = event
+    let waited = 0
     for (;;) {
       const cached = this.#chains.get(message.subject)
       const end = cached === undefined ? await this.#readEnd(session, message.subject) : cached
       const known = endsWithSeries(end, since) ? (end?.transition ?? 0) : await this.#searchChain(session, link)
       if (end && known >= transition) {
-        // What is behind the cursor was stored after it, unless the stream gives out sequences again (or another gateway told it).
-        if (end.sequence <= given.upTo && end.epoch === source.epoch) throw new ForgottenError(message.subject)
+        // What is behind the cursor was stored after it, unless the stream gives out sequences again. (Others may have told it before, or we
+        // have told something else under this number.)
+        const isOurs = end.epoch === source.epoch && end.offset >= offset
+        if (end.sequence <= given.upTo && isOurs) throw new ForgottenError(message.subject)
         if (end.since === since) await this.#compare(session, link, end, comparing)
         return end.sequence
       }
-      // What comes again may have predecessors that are no longer retained.
-      if (known < transition - 1 && offset >= this.#againBefore) throw new ForgottenError(message.subject)
+      if (known < transition - 1 && offset >= this.#againBefore) {
+        // Another gateway may have decided it, and be about to tell.
+        if (shared && waited++ < PREDECESSOR_WAITS) {
+          this.#chains.delete(message.subject)
+          await pause(clock, PREDECESSOR_WAIT)
+          continue
+        }
+        // What comes again may have predecessors that are no longer retained.
+        throw new ForgottenError(message.subject)
+      }
       try {
         const previous = end?.sequence ?? 0
         const sequence = await session.append(message, previous, this.#tools.ackTimeout)
         const [type, time] = [ceType(event), ceTime(event)]
-        this.#remember(message.subject, { sequence, previous, since, transition, type, time, epoch: source.epoch })
+        const { epoch } = source
+        this.#remember(message.subject, { sequence, previous, since, transition, type, time, epoch, offset })
         if (sequence <= given.upTo || given.since.has(sequence)) throw new ForgottenError(message.subject)
         given.since.add(sequence)
         return sequence

@@ -68,6 +68,7 @@ export class OriginLanes {
       clock,
       events,
       overtaken,
+      shared: replica || clearance !== undefined,
     })
   }
 

@@ -1,4 +1,4 @@
-import { HEADERS, type Millis, type StreamSequence, type ThresholdEvent } from '../contract/index.ts'
+import { HEADERS, type Millis, type Offset, type StreamSequence, type ThresholdEvent } from '../contract/index.ts'
 import { type CentralSession, type ChainHead, previousOf } from '../link/index.ts'
 import { ceTime, ceType } from './event-message.ts'
 
@@ -13,8 +13,9 @@ export interface Told {
   /** CloudEvents `type` and `time`, as they are written. */
   type: string
   time: string
-  /** The store that it came from. */
+  /** The store that it came from, and its place there. */
   epoch: string
+  offset: Offset
 }
 
 export function toldBy(message: ChainHead): Told {
@@ -27,6 +28,7 @@ export function toldBy(message: ChainHead): Told {
     type: header('ce-type'),
     time: header('ce-time'),
     epoch: header(HEADERS.epoch),
+    offset: Number(header(HEADERS.from)),
   }
 }
 
