@@ -154,6 +154,9 @@ describe('an owner and a survivor that fight over one chain', () => {
     async (seed) => {
       const world = new World(seed)
       const { random, clock, centre, ways } = world
+      // A sequence that is given out again may be what somebody else still expects, or what is on its way expects: a centre that
+      // forgets is a matter of one writer, and of a network that forgets, too.
+      const forgets = seed % 2 === 1
       for (let step = 0; step < 60; step++) {
         const dice = random.next()
         if (dice < 0.3) {
@@ -161,7 +164,7 @@ describe('an owner and a survivor that fight over one chain', () => {
           await clock.advance(random.next() * 50)
         } else if (dice < 0.5) world.replicate(Math.floor(random.next() * 40))
         else if (dice < 0.6) await clock.advance(random.next() * 3000)
-        else if (dice < 0.66) centre.faults = someFaults(random)
+        else if (dice < 0.66) centre.faults = { ...someFaults(random), ...(forgets ? { late: 0 } : {}) }
         else if (dice < 0.7) centre.faults = NO_FAULTS
         else if (dice < 0.8) world.takeOver()
         else if (dice < 0.84) await world.giveBack()
@@ -170,7 +173,7 @@ describe('an owner and a survivor that fight over one chain', () => {
           const way = random.next() < 0.5 ? ways.owner : ways.survivor
           if (way.open) way.cut()
           else way.open = true
-        } else if (centre.messages(STREAMS.readings).length > 0)
+        } else if (forgets && !world.carried && centre.messages(STREAMS.readings).length > 0)
           centre.forget(STREAMS.readings, 1 + Math.floor(random.next() * 3))
       }
       centre.faults = NO_FAULTS
