@@ -170,6 +170,89 @@ describe('two gateways that cannot see each other', () => {
   })
 })
 
+describe('what may leave', () => {
+  /** A lane of which less may leave once it was read. */
+  class Shrinking extends ToyLane {
+    override async read(from: number, maxBytes: number) {
+      const slice = await super.read(from, maxBytes)
+      if (this.cleared === 30) this.cleared = 5
+      return slice
+    }
+  }
+
+  it('can become less: what was read already is not sent', async () => {
+    const clock = new SimulatedClock()
+    const centre = new SimulatedCentre(clock, seededRandom(1))
+    const lane = new Shrinking('readings')
+    for (let i = 0; i < 40; i++) lane.add(JSON.stringify({ id: `${i}` }))
+    lane.cleared = 30
+    const forwarder = forwarderOf(centre, clock, seededRandom(2), { gateway: 'gw', lanes: { readings: lane } })
+    await clock.advance(10_000)
+    expect((await packsOf(centre, 'readings.site.gw')).at(-1)).toMatchObject({ to: 4 })
+    lane.repeated.add(5)
+    lane.cleared = 20
+    lane.grew()
+    await clock.advance(10_000)
+    expect(lane.cursor.next).toBe(20)
+    lane.cleared = 40
+    lane.grew()
+    await clock.advance(10_000)
+    const packs = await packsOf(centre, 'readings.site.gw')
+    expect(packs.flatMap(({ lines }) => lines)).toEqual(lane.lines.filter((_, i) => i !== 5))
+    await done(clock, forwarder.stop())
+  })
+
+  it('is decided before anything is sent, and again when others have written', async () => {
+    const clock = new SimulatedClock()
+    const centre = new SimulatedCentre(clock, seededRandom(1))
+    const lane = new ToyLane('readings')
+    const asked: Fencing[] = []
+    let stored = 0
+    const clearance: Clearance = {
+      async arbitrate(_, fencing) {
+        stored = centre.messages(STREAMS.readings).length
+        asked.push(fencing)
+        await new Promise<void>((resolve) => clock.after(1000, resolve))
+        // What is decided here holds for what is sent behind it, whatever was read before.
+        lane.repeated.add(lane.cursor.next)
+        expect(centre.messages(STREAMS.readings).length).toBe(stored)
+      },
+    }
+    const forwarder = forwarderOf(centre, clock, seededRandom(2), {
+      gateway: 'gw',
+      lanes: { readings: lane },
+      clearance,
+    })
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < 40; i++) lane.add(JSON.stringify({ id: `${lane.durable}` }))
+      await clock.advance(5000)
+    }
+    await fill()
+    await fill()
+    expect(asked).toEqual([{ fencedBy: [], upTo: 0 }])
+    const fence = centre.append(
+      {
+        stream: STREAMS.readings,
+        subject: 'readings.site.gw',
+        headers: [[HEADERS.fence, 'hall=203']],
+        body: new Uint8Array(),
+      },
+      null,
+    )
+    await fill()
+    expect(asked.slice(1)).toEqual([{ fencedBy: ['hall 3'], upTo: fence }])
+    // Another session begins with asking; nothing new has come.
+    centre.cut()
+    centre.heal()
+    await fill()
+    expect(asked.slice(2)).toEqual([{ fencedBy: [], upTo: fence }])
+    const packs = await packsOf(centre, 'readings.site.gw')
+    expect([...lane.repeated].sort((a, b) => a - b)).toEqual([0, 80, 120])
+    expect(packs.flatMap(({ lines }) => lines)).toEqual(lane.lines.filter((_, i) => !lane.repeated.has(i)))
+    await done(clock, forwarder.stop())
+  })
+})
+
 describe('a fence', () => {
   const target = { stream: STREAMS.readings, subject: readingsSubject('site', 'gw') }
   const none = async (): Promise<void> => undefined

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { STREAMS } from '../../../sync/contract/index.ts'
+import { HEADERS, STREAMS } from '../../../sync/contract/index.ts'
 import { type Carried, type Forwarder, survivorStanding } from '../../../sync/forward/index.ts'
 import { NO_FAULTS, SimulatedCentre } from '../../../sync/link/index.ts'
 import { SimulatedClock, seededRandom } from '../../../sync/runtime/index.ts'
-import { done, forwarderOf, packsOf, someFaults, Way } from './support/party.ts'
+import { done, forwarderOf, packsOf, SILENT, someFaults, Way } from './support/party.ts'
 import { ToyLane } from './support/toy-lane.ts'
 
 const SUBJECT = 'readings.site.gw'
@@ -52,14 +52,16 @@ class World {
   }
   #oldCursor = this.lane.cursor
 
-  takeOver(): void {
+  takeOver(events = new ToyLane('events')): void {
     const deadletters = new ToyLane('deadletters')
-    const events = new ToyLane('events')
-    this.carried ??= this.survivor.carry({
-      gateway: 'gw',
-      lanes: (lane) => ({ readings: this.copy, deadletters, events })[lane],
-      standing: survivorStanding,
-    })
+    this.carried ??= this.survivor.carry(
+      {
+        gateway: 'gw',
+        lanes: (lane) => ({ readings: this.copy, deadletters, events })[lane],
+        standing: survivorStanding,
+      },
+      { ...SILENT, stoodDown: (lane, reason) => this.told.push(`${lane}: ${reason}`) },
+    )
   }
 
   async giveBack(): Promise<void> {
@@ -109,6 +111,7 @@ describe('a lane that is taken over', () => {
     await world.clock.advance(60_000)
     await world.check()
     expect((await packsOf(world.centre, SUBJECT)).at(-1)).toMatchObject({ to: 109, term: 3 })
+    expect(world.told).toEqual(['readings: term 3 forwards this origin'])
     await world.end()
   })
 
@@ -125,6 +128,49 @@ describe('a lane that is taken over', () => {
     world.replicate(40)
     await world.clock.runUntil(() => world.carried?.drained === true, 20_000)
     await world.check()
+    await world.end()
+  })
+
+  it('is carried over every session, its alarms too', async () => {
+    const world = new World(4)
+    await done(world.clock, world.owner.stop())
+    const events = new ToyLane('events')
+    const tell = (transition: number): void =>
+      events.add(
+        JSON.stringify({
+          id: `e${transition}`,
+          device: 'd1',
+          rule: 'hot',
+          transition,
+          since: 1000,
+          type: 'tidegate.alarm.raised',
+          time: 1000 + transition,
+          data: {},
+        }),
+      )
+    tell(1)
+    world.takeOver(events)
+    await world.clock.advance(2000)
+    world.ways.survivor.cut()
+    world.fill(5)
+    world.replicate(5)
+    tell(2)
+    await world.clock.advance(2000)
+    expect(world.carried?.drained).toBe(false)
+    world.ways.survivor.open = true
+    await world.clock.runUntil(() => world.carried?.drained === true && events.cursor.next === 2, 10_000)
+    const stored = world.centre.messages(STREAMS.events).map(({ headers }) => headers)
+    expect(stored.map((headers) => headers.get(HEADERS.transition))).toEqual(['1', '2'])
+    expect(stored[1]?.get('ce-source')).toBe('/sites/site/gateways/gw')
+    await world.check()
+    await world.giveBack()
+    // Nothing of it is left on the sessions that follow.
+    world.fill(5)
+    world.replicate(5)
+    world.ways.survivor.cut()
+    world.ways.survivor.open = true
+    await world.clock.advance(20_000)
+    expect(world.copy.cursor.next).toBe(5)
     await world.end()
   })
 
