@@ -55,7 +55,8 @@ export function checkPosition(known: Position | null, batch: Batch, redelivered:
     }
   const { last } = known
   const findings: Finding[] = []
-  if (term < known.term) findings.push({ kind: 'regress', why: 'term', from, to })
+  // An old message that comes again has the term of its time.
+  if (term < known.term && to > last) findings.push({ kind: 'regress', why: 'term', from, to })
   if (from > last + 1) findings.push({ kind: 'gap', from: last + 1, to: from - 1 })
   const forked =
     known.lineage !== null && lineage !== null && known.lineage.at === to && known.lineage.value !== lineage.value

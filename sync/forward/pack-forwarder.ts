@@ -15,11 +15,11 @@ import type { ForwardEvents } from './events.ts'
 import { fenceOf } from './fence.ts'
 import { type NewestOwn, newestOwn } from './newest-own.ts'
 import type { Pace } from './pace.ts'
-import { encodePack, HEADER_ROOM, ownHead } from './pack.ts'
+import { encodePack, HEADER_ROOM, ownHead, withoutRecords } from './pack.ts'
 import { PackSize, type PackSizeSettings } from './pack-size.ts'
 import { PacksAhead, type PreparedPack } from './packs-ahead.ts'
 import { decidePosition, forgotten, type Position } from './position.ts'
-import type { Gap, LaneSlice, LaneSource } from './source.ts'
+import type { LaneSlice, LaneSource } from './source.ts'
 import { FIRST_TERM, type Standing } from './standing.ts'
 import { growth, untilAborted } from './wait.ts'
 
@@ -184,7 +184,9 @@ export class PackForwarder {
     if (!clearance) return
     const dealtWith = this.#dealtWith
     const by = head && fenceOf(head)
-    const oursOnly = expected === dealtWith || (by === null && head !== null && previousOf(head) === dealtWith)
+    // Directly behind what we know stands at most one message; that is ours, or no fence.
+    const follows = expected === dealtWith || (by === null && head !== null && previousOf(head) === dealtWith)
+    const oursOnly = dealtWith !== null && follows
     if (kind === 'rewind') {
       // Fences may have been forgotten too, those that we made among them: none from before serves any more.
       const { lastSequence } = await session.facts(target.stream, settings.ackTimeout)
@@ -277,7 +279,7 @@ export class PackForwarder {
       const message = await encodePack(slice, origin, target, compress)
       if (message.body.length <= limit) return message
     }
-    return encodePack({ ...slice, count: 0, body: Buffer.alloc(0), gaps: withoutRecords(slice) }, origin, target, false)
+    return encodePack(withoutRecords(slice), origin, target, false)
   }
 
   #compresses(): boolean {
@@ -305,17 +307,4 @@ function isRival(head: ChainHead, epoch: string): boolean {
   const foreign = head.headers.get(HEADERS.epoch)
   if (foreign === undefined || foreign === epoch || fenceOf(head) !== null) return false
   return Number(head.headers.get(HEADERS.term)) <= FIRST_TERM
-}
-
-/** The holes of a slice none of whose records can be sent. */
-function withoutRecords({ from, next, gaps }: LaneSlice): Gap[] {
-  const all: Gap[] = []
-  let at = from
-  for (const gap of gaps) {
-    if (gap.from > at) all.push({ from: at, to: gap.from - 1, reason: 'oversize' })
-    all.push(gap)
-    at = gap.to + 1
-  }
-  if (at < next) all.push({ from: at, to: next - 1, reason: 'oversize' })
-  return all
 }

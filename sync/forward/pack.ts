@@ -55,6 +55,20 @@ export async function encodePack(
   return { ...target, headers, body }
 }
 
+/** The slice with its records declared `oversize`: no message can hold them. */
+export function withoutRecords(slice: LaneSlice): LaneSlice {
+  const { from, next, gaps } = slice
+  const all: Gap[] = []
+  let at = from
+  for (const gap of gaps) {
+    if (gap.from > at) all.push({ from: at, to: gap.from - 1, reason: 'oversize' })
+    all.push(gap)
+    at = gap.to + 1
+  }
+  if (at < next) all.push({ from: at, to: next - 1, reason: 'oversize' })
+  return { ...slice, count: 0, body: Buffer.alloc(0), gaps: all }
+}
+
 /**
  * The facts of a pack from its headers.
  *

@@ -6,6 +6,7 @@ import { Missed } from '../../../sync/consumer/missed.ts'
 import { memoryPositions, type PositionStore } from '../../../sync/consumer/positions.ts'
 import type { Report } from '../../../sync/consumer/report.ts'
 import { encodeLine, OperatorError, readingsSubject } from '../../../sync/contract/index.ts'
+import { encodeFence } from '../../../sync/forward/fence.ts'
 import { encodePack } from '../../../sync/forward/pack.ts'
 import { SimulatedClock, seededRandom } from '../../../sync/runtime/index.ts'
 import { reading } from '../../support/test-centre.ts'
@@ -18,6 +19,9 @@ type Content =
   | { kind: 'epoch'; gateway: number; size: number }
   /** A gateway that was replaced writes on under its old numbering. */
   | { kind: 'zombie'; gateway: number; size: number }
+  /** The other gateway of the site takes over, or the first one is back. */
+  | { kind: 'term'; gateway: number; size: number }
+  | { kind: 'fence'; gateway: number }
   | { kind: 'rubbish'; gateway: number }
 
 /** What happens between JetStream and the consumer. */
@@ -42,6 +46,8 @@ const contents = fc.array(
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('back' as const), gateway, by: size, size }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('epoch' as const), gateway, size }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('zombie' as const), gateway, size }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('term' as const), gateway, size }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('fence' as const), gateway }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('rubbish' as const), gateway }) },
   ),
   { minLength: 1, maxLength: 30 },
@@ -73,6 +79,7 @@ async function streamOf(contentList: readonly Content[], chained: boolean): Prom
     else headers.delete('Nats-Expected-Last-Subject-Sequence')
     stream.push({ message: { subject, sequence: stream.length + 1, headers, body }, records })
   }
+  const terms = [1, 1]
   /** The next offset of every epoch, for each gateway. */
   const epochs: number[][] = [[0], [0]]
   for (const content of contentList) {
@@ -87,6 +94,13 @@ async function streamOf(contentList: readonly Content[], chained: boolean): Prom
       add(subject, new Map(), Buffer.from('rubbish'), [])
       continue
     }
+    if (content.kind === 'fence') {
+      const before = stream.findLast(({ message }) => message.subject === subject && message.headers.size > 0)
+      const fence = encodeFence({ stream: 'READINGS', subject }, 'other', before?.message ?? null)
+      add(subject, new Map(fence.headers), fence.body, [])
+      continue
+    }
+    if (content.kind === 'term') terms[content.gateway] = (terms[content.gateway] ?? 1) + 1
     if (content.kind === 'epoch') own.push(0)
     const number = content.kind === 'zombie' ? Math.max(0, own.length - 2) : own.length - 1
     const next = own[number] ?? 0
@@ -96,7 +110,12 @@ async function streamOf(contentList: readonly Content[], chained: boolean): Prom
     const offsets = Array.from({ length: content.size }, (_, i) => from + i)
     const body = Buffer.from(offsets.map((offset) => `${encodeLine(reading(offset))}\n`).join(''))
     const slice = { from, next: from + content.size, count: content.size, body, gaps: [], lineage: null }
-    const message = await encodePack(slice, { epoch, term: 1 }, { stream: 'READINGS', subject }, false)
+    const message = await encodePack(
+      slice,
+      { epoch, term: terms[content.gateway] ?? 1 },
+      { stream: 'READINGS', subject },
+      false,
+    )
     const records = offsets.map((offset) => `${subject}/${epoch} ${offset}`)
     add(subject, new Map(message.headers), message.body, records)
   }
@@ -182,6 +201,9 @@ async function run(
   return { handled, reports, deaths }
 }
 
+const deadLetters = (contentList: readonly Content[]): number =>
+  contentList.filter(({ kind }) => kind === 'rubbish' || kind === 'copy').length
+
 const inOrder = (records: readonly string[]): boolean => {
   const last = new Map<string, number>()
   return records.every((record) => {
@@ -201,6 +223,15 @@ describe('whatever gets lost, comes again, and dies', () => {
       expect(handled.toSorted()).toEqual([...new Set(stream.flatMap(({ records }) => records))].toSorted())
       expect(inOrder(handled)).toBe(true)
       expect(reports.filter(({ kind }) => kind === 'gap')).toEqual([])
+      // Fences are no dead letters, and no writer comes late: only a copy of an old message has an old term.
+      expect(reports.filter(({ kind }) => kind === 'deadletter').length).toBeLessThanOrEqual(
+        deadLetters(contentList) * (1 + stepList.length),
+      )
+      if (contentList.every(({ kind }) => kind !== 'copy'))
+        expect(reports.filter((report) => report.kind === 'regress' && report.why === 'term')).toEqual([])
+      // Origins that take turns are no news.
+      const news = reports.flatMap((report) => (report.kind === 'epoch' ? [report.origin] : []))
+      expect(news).toEqual([...new Set(news)])
     },
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryDisk } from '../../../gateway/ports/index.ts'
 import { encodeLine, HEADERS, type Lane, STREAMS, type ThresholdEvent } from '../../../sync/contract/index.ts'
-import { type ForwardEvents, Forwarder, type ForwarderSettings } from '../../../sync/forward/index.ts'
+import { type ForwardEvents, Forwarder, type ForwarderSettings, type Overtaken } from '../../../sync/forward/index.ts'
 import { NO_FAULTS, SimulatedCentre } from '../../../sync/link/index.ts'
 import { streamPlans } from '../../../sync/provision/index.ts'
 import { SimulatedClock, seededRandom } from '../../../sync/runtime/index.ts'
@@ -35,6 +35,7 @@ function forward(
   centre: SimulatedCentre,
   clock: SimulatedClock,
   seed = 1,
+  overtaken?: Overtaken,
 ): { forwarder: Forwarder; order: Lane[] } {
   const order: Lane[] = []
   const events: ForwardEvents = {
@@ -55,6 +56,7 @@ function forward(
     clock,
     random: seededRandom(seed),
     events,
+    ...(overtaken ? { overtaken } : {}),
   })
   forwarder.start()
   return { forwarder, order }
@@ -123,6 +125,100 @@ describe('after an outage', () => {
       [HEADERS.transition]: '1',
     })
     await stopAll(clock, forwarder, box)
+  })
+})
+
+describe('an alarm that two gateways decided', () => {
+  /** What each gateway tells of one alarm: kind and time of its transitions. */
+  type Telling = readonly (readonly [kind: 'raised' | 'cleared', time: number])[]
+
+  const tell = (telling: Telling, since = 1000): string[] =>
+    telling.map(([kind, time], i) =>
+      JSON.stringify({ ...event('d1', i + 1, since), type: `tidegate.alarm.${kind}`, time }),
+    )
+
+  /** One gateway tells of it, and then another one. What the second heard of being overtaken, and what it read. */
+  async function fork(
+    first: Telling,
+    second: Telling,
+    { sinces = [1000, 1000] as const, keep = 100 }: { sinces?: readonly [number, number]; keep?: number } = {},
+  ) {
+    const clock = new SimulatedClock()
+    const centre = new SimulatedCentre(clock, seededRandom(1))
+    const heard: (readonly [number, number])[] = []
+    for (const [i, telling] of [first, second].entries()) {
+      const box = await openOutbox({ disk: new MemoryDisk(), dir: '/data', clock })
+      for (const line of tell(telling, sinces[i])) box.outbox.append('events', line)
+      await box.put(reading(1))
+      if (i === 1) centre.expire(STREAMS.events, Math.max(0, centre.messages(STREAMS.events).length - keep))
+      const { forwarder } = forward(box, centre, clock, 1, (own, end) => {
+        expect(i).toBe(1)
+        heard.push([own.transition, end.transition])
+      })
+      await clock.runUntil(() => pending(box) === 0, 60_000)
+      await stopAll(clock, forwarder, box)
+    }
+    const stored = centre.messages(STREAMS.events).map(({ body }) => {
+      const { transition, type, time } = JSON.parse(body.toString('utf8')) as ThresholdEvent
+      return [transition, type.replace('tidegate.alarm.', ''), time] as const
+    })
+    return { heard, stored }
+  }
+
+  it('in the same way is told once, and nobody hears of it', async () => {
+    const same: Telling = [
+      ['raised', 1000],
+      ['cleared', 2000],
+      ['raised', 3000],
+    ]
+    expect(await fork(same, same)).toEqual({ heard: [], stored: same.map(([kind, time], i) => [i + 1, kind, time]) })
+    const { heard, stored } = await fork(same, [...same, ['cleared', 4000]])
+    expect(heard).toEqual([])
+    expect(stored.at(-1)).toEqual([4, 'cleared', 4000])
+    expect((await fork([...same, ['cleared', 4000]], same)).heard).toEqual([])
+  })
+
+  it('in two ways is told as the first has it, and the second hears what became of it', async () => {
+    const { heard, stored } = await fork(
+      [
+        ['raised', 1000],
+        ['cleared', 2000],
+        ['raised', 3000],
+        ['cleared', 3500],
+      ],
+      [
+        ['raised', 1000],
+        ['cleared', 2500],
+        ['raised', 3000],
+        ['cleared', 3600],
+        ['raised', 4000],
+      ],
+    )
+    expect(heard).toEqual([
+      [2, 4],
+      [4, 4],
+    ])
+    expect(stored.map(([n, , time]) => [n, time])).toEqual([
+      [1, 1000],
+      [2, 2000],
+      [3, 3000],
+      [4, 3500],
+      [5, 4000],
+    ])
+  })
+
+  it('in two series is two alarms, and what retention took is not compared', async () => {
+    const one: Telling = [
+      ['raised', 1000],
+      ['cleared', 2000],
+    ]
+    const other: Telling = [
+      ['raised', 1100],
+      ['cleared', 2100],
+    ]
+    const apart = await fork(one, other, { sinces: [1000, 1100] })
+    expect(apart).toMatchObject({ heard: [], stored: { length: 4 } })
+    expect((await fork(one, other, { keep: 1 })).heard).toEqual([[2, 2]])
   })
 })
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HEADERS } from '../../../sync/contract/index.ts'
 import { decodePackBody, decodePackFacts, type Gap, type LaneSlice, offsetsOf } from '../../../sync/forward/index.ts'
-import { encodePack, HEADER_ROOM, ownHead } from '../../../sync/forward/pack.ts'
+import { encodePack, HEADER_ROOM, ownHead, withoutRecords } from '../../../sync/forward/pack.ts'
 import type { OutgoingMessage } from '../../../sync/link/index.ts'
 
 const ORIGIN = { epoch: 'a1b2c3d4e5f60718', term: 3 }
@@ -135,6 +135,24 @@ describe('a pack', () => {
     const { slice } = sliceOf(0, [{ lines: ['{}', '{}'], gap: null }], null)
     const facts = decodePackFacts(header(await encodePack(slice, ORIGIN, TARGET, false)))
     await expect(decodePackBody(facts, body, encoding)).rejects.toMatchObject({ code: 'PACK_BODY' })
+  })
+
+  it('of records that no message can hold declares them, and the holes between them as they are', () => {
+    fc.assert(
+      fc.property(parts, (all) => {
+        const { slice, offsets } = sliceOf(3, all, 7)
+        const bare = withoutRecords(slice)
+        expect(bare).toMatchObject({ from: slice.from, next: slice.next, count: 0, lineage: 7 })
+        const why = new Map(
+          bare.gaps.flatMap(({ from, to, reason }) =>
+            Array.from({ length: to - from + 1 }, (_, i) => [from + i, reason] as const),
+          ),
+        )
+        expect(why.size).toBe(slice.next - slice.from)
+        for (const offset of offsets) expect(why.get(offset)).toBe('oversize')
+        for (const { from, reason } of slice.gaps) expect(why.get(from)).toBe(reason)
+      }),
+    )
   })
 
   it('is known as our own by its epoch', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decidePosition, type Findings, type Position } from '../../../sync/forward/position.ts'
+import { ownerStanding, survivorStanding } from '../../../sync/forward/standing.ts'
 
 const CREATED = '2026-01-01T00:00:00Z'
 
@@ -33,6 +34,24 @@ const cases: [string, Partial<Findings>, Position][] = [
   ['the pack does not say which history', own(59, { lineage: null }), { kind: 'continue', next: 60, expected: 400 }],
   ['nobody here can tell the history', { lineageHere: null }, { kind: 'continue', next: 60, expected: 400 }],
   ['somebody took over', own(79, { term: 2 }), { kind: 'fenced', term: 2 }],
+  ['somebody took over, and has sent more than is here', own(120, { term: 2 }), { kind: 'fenced', term: 2 }],
+  [
+    'a copy is behind the lane that it is of',
+    { ...own(120), replica: true },
+    { kind: 'continue', next: 121, expected: 400 },
+  ],
+  ['a copy is of another history', { ...own(59, { lineage: 8 }), replica: true }, { kind: 'forked' }],
+  [
+    'nobody has written to a chain that a survivor begins with',
+    { own: null, chainEnd: 0, term: 0 },
+    { kind: 'fenced', term: 1 },
+  ],
+  ['only others have written since', { own: null, chainEnd: 450 }, { kind: 'continue', next: 60, expected: 450 }],
+  [
+    'what the cursor names is gone from under what others wrote',
+    { own: null, chainEnd: 450, anchored: false },
+    { kind: 'rewind', next: 20, expected: 450, why: 'truncated' },
+  ],
   ['this one took over', { ...own(59), term: 2 }, { kind: 'continue', next: 60, expected: 400 }],
   ['another gateway wrote on top', { chainEnd: 450, own: usual.own }, { kind: 'continue', next: 60, expected: 450 }],
   [
@@ -82,6 +101,17 @@ const cases: [string, Partial<Findings>, Position][] = [
     { kind: 'rewind', next: 60, expected: 0, why: 'recreated' },
   ],
 ]
+
+describe('standings', () => {
+  it('let the owner outbid always, and a survivor once', () => {
+    const owner = ownerStanding()
+    expect([owner.term, owner.outbid(2), owner.outbid(7)]).toEqual([1, 3, 8])
+    const survivor = survivorStanding()
+    expect(survivor.outbid(4)).toBe(5)
+    survivor.term = 5
+    expect(survivor.outbid(6)).toBeNull()
+  })
+})
 
 describe('decidePosition', () => {
   it.each(cases)('when %s', (_, change, expected) => {
