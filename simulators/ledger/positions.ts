@@ -2,7 +2,7 @@ import type { Offset, StreamSequence } from '../../sync/contract/index.ts'
 import type { Pack } from './pack.ts'
 
 /** Reasons of declared gaps whose records are in the stream after all, by another way. */
-const STORED_ELSEWHERE = new Set(['skipped'])
+const STORED_ELSEWHERE = new Set(['skipped', 'repeated'])
 
 /** What the offsets of all origins of one stream say about its soundness. */
 export interface PositionReport {
@@ -14,7 +14,7 @@ export interface PositionReport {
   undeclared: number
   /** Messages that are no sound pack: bad headers, wrong count, unreadable lines. */
   malformed: number
-  /** Offsets declared missing, by reason (`evicted`, `damaged`, `skipped`). */
+  /** Offsets declared missing, by reason (`evicted`, `damaged`, `skipped`, `repeated`). */
   declared: Record<string, number>
   /** Offsets before the first pack of an origin that the stream still holds. */
   before: number
