@@ -3,6 +3,7 @@ import type { Millis } from '../../../sync/contract/index.ts'
 import type { GatewayStatus } from '../../observe/index.ts'
 import { drawBoard } from './board.ts'
 import type { Editor } from './editor.ts'
+import { drawKeys, drawWords } from './hints.ts'
 import { number, perSecond } from './numbers.ts'
 import { type Paint, painter } from './paint.ts'
 import type { Rates } from './rates.ts'
@@ -36,7 +37,7 @@ export function drawScene(scene: Scene): string[] {
     '',
     ...drawDoors(addresses, editor, scene.colours),
     '',
-    keys ? drawKeys(view, paint) : drawWords(view),
+    ...(keys ? drawKeys(view, paint) : drawWords(view)),
     '',
     ...happenings.map((happening) => paint('dim', ` ${happening}`)),
     ...(alarms.length > 0 ? ['', paint('bold', ' Alarms'), ...alarms.map((alarm) => ` ${alarm}`)] : []),
@@ -61,22 +62,6 @@ function drawOne({ view, rates: [rates = { accepted: 0, forwarded: 0 }] }: Scene
   const status = view.gateways[0]?.status ?? null
   return [...drawWay(view, status, rates, paint), '', ...drawNumbers(view, status, paint)]
 }
-
-function drawKeys({ gateways, linkCut, peersCut }: SiteView, paint: Paint): string {
-  const end = `${key(paint, 'q')} stop and check that nothing was lost`
-  const [only] = gateways
-  if (gateways.length === 1)
-    return ` ${key(paint, 'c')} ${linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'k')} ${only?.status ? 'kill -9' : 'restart'} the gateway   ${end}`
-  const each = gateways.map(({ name, status }, i) => `${key(paint, `${i + 1}`)} ${status ? 'kill' : 'start'} ${name}`)
-  return ` ${each.join('   ')}   ${key(paint, 'k')} kill the first that lives   ${key(paint, 'l')} ${linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'p')} ${peersCut ? 'join' : 'split'} the gateways   ${end}`
-}
-
-const drawWords = ({ gateways }: SiteView): string =>
-  gateways.length === 1
-    ? ' Type a command and press return: cut, heal, kill, restart, quit'
-    : ' Type a command and press return: kill 1, restart 1, ..., cut, heal (the link), split, join (the gateways), quit'
-
-const key = (paint: Paint, name: string): string => paint('cyan', `[${name}]`)
 
 /** The way of a reading, with what is broken on it. */
 function drawWay({ fleet, linkCut }: SiteView, gateway: GatewayStatus | null, rates: Rates, paint: Paint): string[] {
