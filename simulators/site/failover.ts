@@ -12,16 +12,20 @@ export const TAKEOVER_AFTER: Millis = 2_000
 /** A neighbour, as seen from one gateway. */
 export interface Peer {
   gateway: string
-  /** By the way that tests can cut. */
+  /** Where its MQTT listener is found, by a way that tests can cut. */
   port: number
 }
 
-/** The section of one gateway's configuration about its neighbours; nothing for whoever has none, or while `FAILOVER` is off. */
-export function failoverSection(peers: readonly Peer[], secret: string): Record<string, Record<string, unknown>> {
-  if (!FAILOVER || peers.length === 0) return {}
+/** The section of one gateway's configuration about its neighbours; nothing for whoever has none, or while it is off. */
+export function failoverSection(
+  peers: readonly Peer[],
+  secret: string,
+  on: boolean = FAILOVER,
+): Record<string, Record<string, unknown>> {
+  if (!on || peers.length === 0) return {}
   return {
     failover: {
-      peers: peers.map(({ gateway, port }) => ({ gateway, url: `http://127.0.0.1:${port}` })),
+      peers: peers.map(({ gateway, port }) => ({ gateway, url: `mqtt://127.0.0.1:${port}` })),
       secret,
       durability: 'replicated',
       heartbeat: '200ms',

@@ -2,14 +2,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
-import { freePorts } from '../central/index.ts'
 import { FaultProxy } from '../faults/index.ts'
 import { type Centre, urlsOf } from './centre.ts'
 import { failoverSection } from './failover.ts'
 import { gatewayConfig } from './gateway-config.ts'
 import { GatewayProcess } from './gateway-process.ts'
 import { PeerNetwork } from './peer-network.ts'
-import { portOr } from './port.ts'
+import { portsOr } from './port.ts'
 import { SiteGateway } from './site-gateway.ts'
 
 export interface LayOutOptions {
@@ -42,14 +41,13 @@ export async function layOut(
   world: World,
 ): Promise<{ gateways: SiteGateway[]; peers: PeerNetwork }> {
   const { clock, random, undo } = world
-  const numbers = Array.from({ length: options.gateways }, (_, number) => number)
-  // Whoever has neighbours is found by them at its API.
-  const apiPorts = options.gateways > 1 ? await freePorts(options.gateways, random) : [0]
-  const peers = await PeerNetwork.lay(apiPorts, clock)
+  const mqttPorts = await portsOr(options.mqttPort, options.gateways, random)
+  // Gateways find each other where devices find them.
+  const peers = await PeerNetwork.lay(mqttPorts, clock)
   undo.push(() => peers.close())
   const secret = random.hex(16)
   const gateways: SiteGateway[] = []
-  for (const number of numbers) {
+  for (const [number, mqttPort] of mqttPorts.entries()) {
     const links: FaultProxy[] = []
     for (const url of urlsOf(centre)) {
       const link = await FaultProxy.listen({ target: { port: Number(new URL(url).port) }, protocol: 'nats', clock })
@@ -57,7 +55,6 @@ export async function layOut(
       undo.push(() => link.close())
     }
     const name = nameOf(number)
-    const mqttPort = await portOr(options.mqttPort === undefined ? undefined : options.mqttPort + number, random)
     const suffix = number === 0 ? '' : `-${number + 1}`
     const own = join(options.dir, `gateway${suffix}`)
     const dataDir = number === 0 ? (options.dataDir ?? own) : own
@@ -66,14 +63,13 @@ export async function layOut(
       gateway: name,
       dataDir,
       mqttPort,
-      apiPort: apiPorts[number] ?? 0,
       rulesFile: options.rulesFile,
       servers: links.map(({ port }) => `nats://127.0.0.1:${port}`),
     }
     const neighbours = peers.waysOf(number).map(({ to, port }) => ({ gateway: nameOf(to), port }))
     const config = join(options.dir, `tidegate${suffix}.yaml`)
-    const more = { ...failoverSection(neighbours, secret), ...options.config }
-    await writeFile(config, stringify(gatewayConfig(settings, more)))
+    const needed = failoverSection(neighbours, secret)
+    await writeFile(config, stringify(gatewayConfig(settings, needed, options.config)))
     const process = new GatewayProcess({ entry: options.entry, config, clock })
     undo.push(() => process.stop())
     gateways.push(new SiteGateway({ name, process, config, dataDir, mqttPort, links }))

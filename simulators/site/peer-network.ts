@@ -15,7 +15,8 @@ export class PeerNetwork {
     const ways: { from: number; to: number; proxy: FaultProxy }[] = []
     for (const from of ports.keys())
       for (const [to, port] of ports.entries()) {
-        if (from !== to) ways.push({ from, to, proxy: await FaultProxy.listen({ target: { port }, clock }) })
+        if (from !== to)
+          ways.push({ from, to, proxy: await FaultProxy.listen({ target: { port }, protocol: 'mqtt', clock }) })
       }
     return new PeerNetwork(ways)
   }
