@@ -53,9 +53,17 @@ export function duration(description: string, initial?: string): Option<number |
 }
 
 /** A whole number of at least `min`: `--devices 20`. */
-export function integer(description: string, min: number): Option<number | undefined>
+export function integer(description: string, min: number, range?: { max: number }): Option<number | undefined>
 export function integer(description: string, min: number, initial: number): Option<number>
-export function integer(description: string, min: number, initial?: number): Option<number | undefined> {
+export function integer(
+  description: string,
+  min: number,
+  initialOrRange?: number | { max: number },
+): Option<number | undefined> {
+  const initial = typeof initialOrRange === 'number' ? initialOrRange : undefined
+  const max = typeof initialOrRange === 'object' ? initialOrRange.max : Number.POSITIVE_INFINITY
+  const form =
+    max === Number.POSITIVE_INFINITY ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`
   return {
     description,
     placeholder: 'N',
@@ -63,8 +71,8 @@ export function integer(description: string, min: number, initial?: number): Opt
     shown: initial === undefined ? null : String(initial),
     read(value, name) {
       const number = Number(value)
-      const fine = value.trim() !== '' && Number.isSafeInteger(number) && number >= min
-      return fine ? number : invalid(name, `a whole number of at least ${min}`, value)
+      const fine = value.trim() !== '' && Number.isSafeInteger(number) && number >= min && number <= max
+      return fine ? number : invalid(name, form, value)
     },
   }
 }
@@ -82,6 +90,34 @@ export function choice<const T extends string>(
     initial,
     shown: initial,
     read: (value, name) => words.find((word) => word === value) ?? invalid(name, `one of ${words.join(', ')}`, value),
+  }
+}
+
+/** Some of a few words, separated by commas: `--chaos kill,wipe`. */
+export const words = <const T extends string>(
+  placeholder: string,
+  description: string,
+  known: readonly T[],
+): Option<readonly T[]> => ({
+  description: `${description} (${known.join(', ')})`,
+  placeholder,
+  initial: [],
+  shown: null,
+  read: (value, name) =>
+    value
+      .split(',')
+      .map((part) => known.find((word) => word === part.trim()) ?? invalid(name, `some of ${known.join(', ')}`, value)),
+})
+
+/** Texts, separated by commas or given one by one: `--gateway mqtt://a,mqtt://b`, `--gateway mqtt://a --gateway mqtt://b`. */
+export const texts = (placeholder: string, description: string, initial: string): Option<readonly string[]> => {
+  const usual = [initial]
+  return {
+    description,
+    placeholder,
+    initial: usual,
+    shown: initial,
+    read: (value, _, before) => [...(before === usual ? [] : before), ...value.split(',').map((part) => part.trim())],
   }
 }
 

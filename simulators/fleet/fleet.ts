@@ -3,9 +3,12 @@ import type { Millis } from '../../sync/contract/index.ts'
 import { type Clock, type Random, seededRandom, systemClock, systemRandom } from '../../sync/runtime/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import { deriveSeed } from '../signals/index.ts'
+import { CLIENT_PROFILES, type ClientProfileName } from './client-profiles.ts'
 import type { DeviceSpec } from './device.ts'
+import type { Move } from './move-timer.ts'
 import { DevicePlan, type PlannedPublish } from './plan.ts'
 import { type Receipt, receiptFor } from './receipt.ts'
+import { firstGateway } from './spread.ts'
 import { Uplink } from './uplink.ts'
 
 export interface FleetOptions {
@@ -26,6 +29,9 @@ export interface FleetOptions {
   window?: number
   /** Publishes that one device can hold back while it is not connected. */
   buffer?: number
+  /** How its clients connect and connect again; `firmware` unless said. */
+  client?: ClientProfileName
+  /** Another pause before another attempt to connect than the profile's. */
   reconnect?: readonly [Millis, Millis]
   /** Credentials, certificates and the like, for mqtt.js. */
   mqtt?: IClientOptions
@@ -40,6 +46,8 @@ export interface FleetStats {
   devices: number
   connections: number
   online: number
+  /** Of these, how many at each gateway of the list. */
+  homes: readonly number[]
   /** Publishes handed to a connection; spoiled ones and repeats included. */
   published: number
   acknowledged: number
@@ -85,6 +93,8 @@ export class Fleet {
   readonly #ledger: Ledger
   readonly #clock: Clock
   readonly #limit: number
+  readonly #gateways: number
+  readonly #moves: Move[] = []
   readonly #random: Random
   #period: Millis
   #cancelTick: () => void = () => undefined
@@ -100,6 +110,7 @@ export class Fleet {
     this.#ledger = ledger
     this.#clock = clock
     this.#limit = options.limit ?? Number.POSITIVE_INFINITY
+    this.#gateways = options.gateways.length
     this.#random = seededRandom(deriveSeed(seed, 'fleet'))
     this.#period = periodOf(options.rate)
     this.done = new Promise((resolve, reject) => {
@@ -132,11 +143,39 @@ export class Fleet {
     return new Fleet(options)
   }
 
+  /** How connections got away from gateways that were killed, one entry a connection and kill, in the order of arrival. */
+  get moves(): readonly Move[] {
+    return this.#moves
+  }
+
+  /**
+   * This gateway is killed now: call it just before, so that the time that every connection takes to get to another one is known.
+   *
+   * @returns how those moved that were connected to it, once all of them have moved, came back or are over
+   */
+  gatewayKilled(gateway: number): Promise<readonly Move[]> {
+    const moves: Move[] = []
+    return new Promise((resolve) => {
+      let left = 1
+      const settle = (move: Move | null): void => {
+        if (move !== null) {
+          moves.push(move)
+          this.#moves.push(move)
+        }
+        if (--left === 0) resolve(moves)
+      }
+      for (const uplink of this.#uplinks) if (uplink.gatewayKilled(gateway, settle)) left++
+      settle(null)
+    })
+  }
+
   stats(): FleetStats {
+    const homes = Array.from({ length: this.#gateways }, () => 0)
     const stats: FleetStats = {
       devices: this.#devices.length,
       connections: this.#uplinks.length,
       online: 0,
+      homes,
       published: 0,
       acknowledged: 0,
       inFlight: 0,
@@ -147,6 +186,7 @@ export class Fleet {
     }
     for (const { stats: uplink } of this.#uplinks) {
       stats.online += uplink.online ? 1 : 0
+      if (uplink.home !== null) homes[uplink.home] = (homes[uplink.home] ?? 0) + 1
       stats.published += uplink.published
       stats.acknowledged += uplink.acknowledged
       stats.inFlight += uplink.inFlight
@@ -178,13 +218,14 @@ export class Fleet {
   }
 
   #makeUplink(options: FleetOptions, index: number, sharing: number): Uplink {
+    const profile = CLIENT_PROFILES[options.client ?? 'firmware']
     return new Uplink({
       clientId: `${sharing === 1 ? (options.devices[index]?.device ?? 'device') : 'fleet'}-${this.run}-${index}`,
       gateways: options.gateways,
-      first: index,
+      first: firstGateway(index, Math.max(1, options.gateways.length)),
       window: options.window ?? 20,
       buffer: (options.buffer ?? 1_000) * sharing,
-      reconnect: options.reconnect ?? [200, 1_500],
+      profile: options.reconnect === undefined ? profile : { ...profile, reconnect: options.reconnect },
       mqtt: options.mqtt ?? {},
       clock: this.#clock,
       random: this.#random,

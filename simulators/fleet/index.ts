@@ -1,4 +1,5 @@
 /** Simulated devices that measure, misbehave, and remember what they got acknowledged. */
+export type { ClientProfileName } from './client-profiles.ts'
 export {
   type DeviceSpec,
   fillTopic,
@@ -10,4 +11,6 @@ export {
 } from './device.ts'
 export { Fleet, type FleetOptions, type FleetStats, type FleetSummary } from './fleet.ts'
 export { type MixedFleetOptions, mixedFleet } from './mixed.ts'
+export type { Move } from './move-timer.ts'
+export { percentile } from './percentile.ts'
 export { DevicePlan, type PlannedPublish, type PlannedReading, type Sample } from './plan.ts'

@@ -1,6 +1,8 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { Millis } from '../../sync/contract/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
+import type { ClientProfile } from './client-profiles.ts'
+import { type Move, MoveTimer } from './move-timer.ts'
 import type { PlannedPublish } from './plan.ts'
 import type { Receipt } from './receipt.ts'
 import { serverOptions } from './servers.ts'
@@ -15,9 +17,8 @@ export interface UplinkOptions {
   window: number
   /** Publishes that wait while there is no room or no connection; the oldest goes when there is one more. */
   buffer: number
-  /** Pause before another attempt to connect: between these. */
-  reconnect: readonly [Millis, Millis]
-  /** More for mqtt.js: credentials, certificates, keep-alive. */
+  profile: ClientProfile
+  /** More for mqtt.js: credentials, certificates, and what is to differ from the profile. */
   mqtt: IClientOptions
   clock: Clock
   random: Random
@@ -28,6 +29,8 @@ export interface UplinkOptions {
 
 export interface UplinkStats {
   online: boolean
+  /** Number of the gateway that it is connected to; null while it is not. */
+  home: number | null
   /** Publishes handed to the connection (repeats by mqtt.js not counted). */
   published: number
   acknowledged: number
@@ -70,6 +73,9 @@ export class Uplink {
   #acknowledged = 0
   #dropped = 0
   #connections = 0
+  /** Number of the gateway that it was connected to last. */
+  #home = 0
+  readonly #moves = new MoveTimer()
 
   constructor(options: UplinkOptions) {
     this.#options = options
@@ -79,6 +85,7 @@ export class Uplink {
   get stats(): UplinkStats {
     return {
       online: this.#state === 'online',
+      home: this.#state === 'online' ? this.#home : null,
       published: this.#published,
       acknowledged: this.#acknowledged,
       inFlight: this.#inFlight + this.#unwritten,
@@ -103,6 +110,18 @@ export class Uplink {
     this.#pump()
   }
 
+  /**
+   * This gateway is killed now.
+   *
+   * @param onSettled told how the connection moved, or null when it came back to the same gateway, or is over
+   * @returns false when it was not connected to that gateway
+   */
+  gatewayKilled(gateway: number, onSettled: (move: Move | null) => void): boolean {
+    if (this.#state !== 'online' || this.#home !== gateway) return false
+    this.#moves.killed(gateway, this.#options.clock.monotonic(), onSettled)
+    return true
+  }
+
   /** The device lost its memory, the connection is not its own: only what waits is gone. */
   forget(device: string): void {
     this.#waiting = this.#waiting.slice(this.#head).filter(({ publish }) => publish.device !== device)
@@ -123,11 +142,13 @@ export class Uplink {
     const inFlight = this.#inFlight + this.#unwritten
     this.#state = 'closed'
     this.#generation++
+    this.#moves.forget()
     await this.#client.endAsync(inFlight > 0 || !this.#client.connected)
   }
 
   #abandon(): void {
     this.#generation++
+    this.#moves.forget()
     this.#waiting = []
     this.#head = 0
     this.#inFlight = 0
@@ -136,13 +157,14 @@ export class Uplink {
   }
 
   #dial(): MqttClient {
-    const { gateways, first, clientId, mqtt: more, onError } = this.#options
+    const { gateways, first, clientId, profile, mqtt: more, clock, onError } = this.#options
+    const addresses = serverOptions(gateways, 0).servers ?? []
     const generation = this.#generation
     const options: IClientOptions = {
       protocolVersion: 4,
       clean: false,
-      keepalive: 10,
-      connectTimeout: 5_000,
+      keepalive: profile.keepalive,
+      connectTimeout: profile.connectTimeout,
       reconnectOnConnackError: true,
       resubscribe: false,
       queueQoSZero: false,
@@ -156,6 +178,13 @@ export class Uplink {
       if (generation !== this.#generation) return
       this.#state = 'online'
       this.#connections++
+      // mqtt.js keeps the address that it dialled among its options.
+      const { host, port } = client.options
+      this.#home = Math.max(
+        0,
+        addresses.findIndex((address) => address.host === host && address.port === port),
+      )
+      this.#moves.connected(this.#home, clock.monotonic())
       this.#pump()
     })
     client.on('close', () => {
@@ -163,6 +192,7 @@ export class Uplink {
       if (generation !== this.#generation) return
       this.#state = 'offline'
       this.#unwritten = 0
+      this.#moves.closed(clock.monotonic())
       this.#options.onProgress()
     })
     client.on('error', (error) => {
@@ -172,7 +202,7 @@ export class Uplink {
   }
 
   #nextPause(): Millis {
-    const [least, most] = this.#options.reconnect
+    const [least, most] = this.#options.profile.reconnect
     return Math.max(1, Math.round(least + (most - least) * this.#options.random.next()))
   }
 
@@ -208,6 +238,7 @@ export class Uplink {
         this.#inFlight--
         if (error === null || error === undefined) {
           this.#acknowledged++
+          this.#moves.acknowledged(this.#options.clock.monotonic())
           receipt.acknowledged()
         } else this.#options.onError(error)
       }

@@ -1,4 +1,5 @@
 import { type ReadingValue, STREAMS } from '../../sync/contract/index.ts'
+import { byReception } from './by-reception.ts'
 import type { Central } from './central.ts'
 import { decodePack } from './pack.ts'
 
@@ -54,8 +55,11 @@ export async function auditAlarms(
   signal?: AbortSignal,
 ): Promise<AlarmVerdict> {
   const expected = new Expectation(thresholds)
-  for await (const message of central.read(STREAMS.readings, 1, signal))
-    for (const record of decodePack(message)?.records ?? []) expected.hear(record as StoredReading)
+  for await (const message of central.read(STREAMS.readings, 1, signal)) {
+    const pack = decodePack(message)
+    for (const record of pack?.records ?? []) expected.hear(record as StoredReading, pack?.origin ?? '')
+  }
+  expected.work()
 
   const verdict: AlarmVerdict = { raised: 0, cleared: 0, missed: 0, doubled: 0, findings: [] }
   const find = (text: string): void => void (verdict.findings.length < MOST_FINDINGS && verdict.findings.push(text))
@@ -82,31 +86,49 @@ export async function auditAlarms(
   return verdict
 }
 
+/** The little that has to be remembered of a reading until all are there. */
+type Heard = Pick<StoredReading, 'device' | 'received' | 'time'> & { value: number; origin: string }
+
 /** Every crossing that the readings make, until an event was found for it. */
 class Expectation {
   readonly #thresholds = new Map<string, KnownThreshold>()
-  readonly #series = new Map<string, { raised: boolean; newest: number }>()
+  readonly #series = new Map<string, { threshold: KnownThreshold; heard: Heard[] }>()
   readonly #open = new Map<string, number>()
 
   constructor(thresholds: readonly KnownThreshold[]) {
     for (const threshold of thresholds) this.#thresholds.set(threshold.metric, threshold)
   }
 
-  hear(reading: StoredReading): void {
-    const { device, metric, value, quality } = reading
+  hear({ device, metric, value, quality, received, time }: StoredReading, origin: string): void {
     const threshold = this.#thresholds.get(metric)
     if (!threshold || typeof value !== 'number' || quality === 'bad') return
     const name = JSON.stringify([device, metric])
-    const known = this.#series.get(name) ?? { raised: false, newest: Number.NEGATIVE_INFINITY }
-    // Nothing is measured after it is heard.
-    const time = Math.min(reading.time ?? reading.received, reading.received)
-    // What is measured earlier than what was looked at changes nothing any more.
-    if (time < known.newest) return
-    const raised = known.raised ? value > threshold.clear : value > threshold.raise
-    this.#series.set(name, { raised, newest: time })
-    if (raised === known.raised) return
-    const what = crossing(device, threshold.rule, raised ? 'raised' : 'cleared', reading)
-    this.#open.set(what, (this.#open.get(what) ?? 0) + 1)
+    const series = this.#series.get(name) ?? { threshold, heard: [] }
+    this.#series.set(name, series)
+    series.heard.push({ device, value, received, origin, ...(time === undefined ? {} : { time }) })
+  }
+
+  /** Everything was heard: finds the crossings. */
+  work(): void {
+    for (const { threshold, heard } of this.#series.values()) this.#cross(threshold, byReception(heard))
+  }
+
+  #cross({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): void {
+    let raised = false
+    let newest = Number.NEGATIVE_INFINITY
+    for (const reading of readings) {
+      const { device, value, received } = reading
+      // Nothing is measured after it is heard.
+      const time = Math.min(reading.time ?? received, received)
+      // What is measured earlier than what was looked at changes nothing any more.
+      if (time < newest) continue
+      newest = time
+      const beyond: boolean = raised ? value > clear : value > raise
+      if (beyond === raised) continue
+      raised = beyond
+      const what = crossing(device, rule, raised ? 'raised' : 'cleared', reading)
+      this.#open.set(what, (this.#open.get(what) ?? 0) + 1)
+    }
   }
 
   /** @returns whether there was such a crossing without its event */
@@ -122,5 +144,14 @@ class Expectation {
   }
 }
 
-const crossing = (device: string, rule: string, kind: string, { value, received, time }: StoredReading): string =>
-  `${device} ${rule} ${kind} by ${value} (received ${received}, measured ${time ?? 'then'})`
+/**
+ * Names a crossing. A device that repeats a reading at another gateway has it received twice, and measured once: only what does not say
+ * when it was measured is named by its reception.
+ */
+const crossing = (
+  device: string,
+  rule: string,
+  kind: string,
+  { value, received, time }: Pick<StoredReading, 'value' | 'received' | 'time'>,
+): string =>
+  `${device} ${rule} ${kind} by ${value} (${time === undefined ? `received ${received}` : `measured ${time}`})`

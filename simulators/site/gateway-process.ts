@@ -31,6 +31,7 @@ export class GatewayProcess {
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
   #status: GatewayStatus | null = null
+  #lastStatus: GatewayStatus | null = null
   #watchers = new Set<() => void>()
 
   constructor(options: GatewayProcessOptions) {
@@ -49,6 +50,16 @@ export class GatewayProcess {
   /** What it last said of itself; null until it said anything since its start. */
   get status(): GatewayStatus | null {
     return this.#status
+  }
+
+  /** What it ever said last, in this life or the one before. */
+  get lastStatus(): GatewayStatus | null {
+    return this.#lastStatus
+  }
+
+  /** What it said last holds no more: its disk is another one. */
+  forget(): void {
+    this.#lastStatus = null
   }
 
   /** The newest lines of its log. */
@@ -83,6 +94,7 @@ export class GatewayProcess {
       const said = JSON.parse(line) as GatewayStatus | { error: string }
       if ('error' in said || this.#child !== child) return
       this.#status = said
+      this.#lastStatus = said
       this.#changed()
     })
     createInterface({ input: child.stderr }).on('line', (line) => {

@@ -16,3 +16,11 @@ export async function portOr(wanted: number | undefined, random: Random): Promis
   const [free = 0] = await freePorts(1, random)
   return wanted !== undefined && (await isFree(wanted)) ? wanted : free
 }
+
+/** So many ports: the wanted one and those that follow it, and any other for each of them that somebody has. */
+export async function portsOr(wanted: number | undefined, count: number, random: Random): Promise<number[]> {
+  const free = await freePorts(count, random)
+  return await Promise.all(
+    free.map(async (port, index) => (wanted !== undefined && (await isFree(wanted + index)) ? wanted + index : port)),
+  )
+}

@@ -2,12 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from '@nats-io/transport-node'
 import { stringify } from 'yaml'
-import type { GatewayStatus } from '../../gateway/observe/index.ts'
-import type { Millis } from '../../sync/contract/index.ts'
+import { type Millis, UsageError } from '../../sync/contract/index.ts'
 import { type Clock, pause, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
-import { CentralCluster, type CentralServer, startCentral, startCluster } from '../central/index.ts'
-import { FaultProxy, type Release } from '../faults/index.ts'
-import { Fleet, type FleetStats, GROUP_TOPIC, mixedFleet, TOPIC } from '../fleet/index.ts'
+import type { FaultProxy } from '../faults/index.ts'
+import { type ClientProfileName, Fleet, type FleetStats, type Move, mixedFleet } from '../fleet/index.ts'
 import {
   type AlarmVerdict,
   auditAlarms,
@@ -17,17 +15,24 @@ import {
   type Verdict,
   verify,
 } from '../ledger/index.ts'
-import { GatewayProcess } from './gateway-process.ts'
-import { portOr } from './port.ts'
+import { type Centre, startCentre, urlsOf } from './centre.ts'
+import { TAKEOVER_AFTER } from './failover.ts'
+import { failoverTimes } from './failover-times.ts'
+import type { GatewayProcess } from './gateway-process.ts'
+import { layOut } from './lay-out.ts'
+import type { PeerNetwork } from './peer-network.ts'
 import { SITE_THRESHOLDS, siteRules } from './rules.ts'
+import type { GatewayView, SiteGateway } from './site-gateway.ts'
 import { type SiteSummary, summarise } from './summary.ts'
 
 export interface SiteOptions {
   /** Holds everything durable: central store, outbox, configuration. */
   dir: string
-  /** Where the gateway keeps its data; below `dir` unless said. */
+  /** Where the first gateway keeps its data; below `dir` unless said. */
   dataDir?: string
-  /** Path of the compiled command line, to run the gateway with. */
+  /** Gateways, called gw-1, gw-2, ...; 1 unless said. */
+  gateways?: number
+  /** Path of the compiled command line, to run gateways with. */
   entry: string
   devices: number
   /** Samples a second of each device. */
@@ -38,10 +43,12 @@ export interface SiteOptions {
   nodes?: 1 | 3
   /** Connections that the sensors share; one each unless said. */
   connections?: number
-  /** Ports that people know by heart, if they are free; any free ones otherwise. */
+  /** How the sensors' MQTT clients connect and connect again; `tuned` unless said. */
+  client?: ClientProfileName
+  /** Ports that people know by heart, if they are free; any free ones otherwise. Each gateway takes the next one for MQTT. */
   mqttPort?: number
   centralPort?: number
-  /** More configuration for the gateway, by section, over what the site needs. */
+  /** More configuration for every gateway, by section, over what the site needs. */
   config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   clock?: Clock
   random?: Random
@@ -49,64 +56,81 @@ export interface SiteOptions {
   onStep?: (step: string) => void
 }
 
-/** Where to connect. */
+/** Where to connect: to the centre, and to the first gateway. */
 export interface SiteAddresses {
   mqttPort: number
   centralUrl: string
   site: string
-  gateway: string
-  /** Configuration file of the gateway, and where it keeps its data. */
+  /** Of the readings of all gateways. */
+  subject: string
+  /** Configuration file of that gateway, and where it keeps its data. */
   config: string
   dataDir: string
 }
 
 /** How the site is right now. */
 export interface SiteView {
-  gateway: GatewayStatus | null
+  gateways: readonly GatewayView[]
   fleet: FleetStats
+  /** No gateway reaches the centre. */
   linkCut: boolean
+  /** Some gateways do not reach each other. */
+  peersCut: boolean
+}
+
+/** What a kill leads to. */
+export interface Kill {
+  /** How the sensors moved that were connected to it, once they have. */
+  moved: Promise<readonly Move[]>
 }
 
 const SITE = 'demo'
-const GATEWAY = 'gw-1'
 const DRAIN_WITHIN: Millis = 60_000
 /** The gateway looks every 15 s. */
 const REFILLED_WITHIN: Millis = 20_000
+/** How long to look for what is missing, after the last that came. */
+const SETTLE: Millis = 1_000
 const RULES_FILE = 'rules.yaml'
 /** Nobody watches a site in a box for hours: what goes wrong in a plant within an hour goes wrong here in three minutes. */
 const HURRY = 20
 
+interface SiteParts {
+  addresses: SiteAddresses
+  gateways: readonly SiteGateway[]
+  first: SiteGateway
+  peers: PeerNetwork
+  central: Centre
+  fleet: Fleet
+  ledger: Ledger
+  clock: Clock
+}
+
 /**
- * A site in a box: a central JetStream, a network that can be cut, a gateway that can be killed, sensors, and a ledger of
+ * A site in a box: a central JetStream, a network that can be cut, gateways that can be killed, sensors, and a ledger of
  * everything that the sensors got acknowledged. Every part is the real thing in a process (or on sockets) of its own.
+ *
+ * What is done to "the gateway" without saying to which is done to the first; what is done to "the link", to all links.
  */
 export class Site {
   readonly addresses: SiteAddresses
+  readonly gateways: readonly SiteGateway[]
+  /** The process of the first gateway. */
   readonly gateway: GatewayProcess
-  readonly central: CentralServer | CentralCluster
-  /** The network between the gateway and each server of the centre. */
-  readonly links: readonly FaultProxy[]
+  /** The network between the gateways. */
+  readonly peers: PeerNetwork
+  readonly central: Centre
   readonly fleet: Fleet
   readonly ledger: Ledger
   readonly #clock: Clock
   readonly #started: Millis
-  #cut: readonly Release[] | null = null
   #cuts = 0
-  #kills = 0
 
-  private constructor(parts: {
-    addresses: SiteAddresses
-    gateway: GatewayProcess
-    central: CentralServer | CentralCluster
-    links: readonly FaultProxy[]
-    fleet: Fleet
-    ledger: Ledger
-    clock: Clock
-  }) {
+  private constructor(parts: SiteParts) {
     this.addresses = parts.addresses
-    this.gateway = parts.gateway
+    this.gateways = parts.gateways
+    this.gateway = parts.first.process
+    this.peers = parts.peers
     this.central = parts.central
-    this.links = parts.links
     this.fleet = parts.fleet
     this.ledger = parts.ledger
     this.#clock = parts.clock
@@ -122,91 +146,141 @@ export class Site {
       onStep('starting a central JetStream')
       const central = await startCentre(options, clock, random)
       undo.push(() => central.stop())
-      const links: FaultProxy[] = []
-      for (const url of urlsOf(central)) {
-        const link = await FaultProxy.listen({ target: { port: Number(new URL(url).port) }, protocol: 'nats', clock })
-        links.push(link)
-        undo.push(() => link.close())
-      }
-      onStep('starting a gateway')
-      const mqttPort = await portOr(options.mqttPort, random)
-      const config = join(dir, 'tidegate.yaml')
+      const { gateways: count = 1 } = options
+      onStep(count === 1 ? 'starting a gateway' : `starting ${count} gateways`)
       await writeFile(join(dir, RULES_FILE), stringify(siteRules()))
-      const servers = links.map(({ port }) => `nats://127.0.0.1:${port}`)
-      await writeFile(config, stringify(gatewayConfig(options, mqttPort, servers)))
-      const gateway = new GatewayProcess({ entry: options.entry, config, clock })
-      undo.push(() => gateway.stop())
-      await gateway.start()
+      const plan = { ...options, gateways: count, site: SITE, rulesFile: RULES_FILE }
+      const { gateways, peers } = await layOut(plan, central, { clock, random, undo })
+      await Promise.all(gateways.map((gateway) => gateway.process.start()))
       onStep('starting sensors')
       const ledger = new Ledger({ startedAt: clock.now() })
       const fleet = Fleet.start({
         devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor', hurry: HURRY }),
-        gateways: [`mqtt://127.0.0.1:${mqttPort}`],
+        gateways: gateways.map(({ mqttPort }) => `mqtt://127.0.0.1:${mqttPort}`),
         ledger,
         rate: options.rate,
+        client: options.client ?? 'tuned',
         clock,
         ...(options.connections === undefined ? {} : { connections: options.connections }),
       })
       const [centralUrl = ''] = urlsOf(central)
-      const { dataDir = join(dir, 'gateway') } = options
-      const addresses = { mqttPort, centralUrl, site: SITE, gateway: GATEWAY, config, dataDir }
-      return new Site({ addresses, gateway, central, links, fleet, ledger, clock })
+      const [first] = gateways
+      if (first === undefined) throw new UsageError('SITE_EMPTY', `expected at least one gateway, got ${count}`)
+      const { name, mqttPort, config, dataDir } = first
+      const subject = `readings.${SITE}.${count === 1 ? name : '*'}`
+      const addresses = { mqttPort, centralUrl, site: SITE, subject, config, dataDir }
+      return new Site({ addresses, gateways, first, peers, central, fleet, ledger, clock })
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
     }
   }
 
+  /** The network between each gateway and each server of the centre. */
+  get links(): readonly FaultProxy[] {
+    return this.gateways.flatMap(({ links }) => links)
+  }
+
   view(): SiteView {
-    return { gateway: this.gateway.status, fleet: this.fleet.stats(), linkCut: this.#cut !== null }
+    return {
+      gateways: this.gateways.map(({ view }) => view),
+      fleet: this.fleet.stats(),
+      linkCut: this.gateways.every(({ linkCut }) => linkCut),
+      peersCut: this.peers.isCut,
+    }
   }
 
-  async cutLink(): Promise<void> {
-    if (this.#cut) return
-    this.#cuts++
-    this.#cut = await Promise.all(this.links.map((link) => link.cut()))
+  /** Cuts a gateway off from the centre, or all of them. */
+  async cutLink(which?: number): Promise<void> {
+    const cut = this.#some(which).filter(({ linkCut }) => !linkCut)
+    if (cut.length > 0) this.#cuts++
+    await Promise.all(cut.map((gateway) => gateway.cutLink()))
   }
 
-  async healLink(): Promise<void> {
-    const releases = this.#cut ?? []
-    this.#cut = null
-    for (const release of releases) await release()
+  async healLink(which?: number): Promise<void> {
+    await Promise.all(this.#some(which).map((gateway) => gateway.healLink()))
   }
 
-  async killGateway(): Promise<void> {
-    this.#kills++
-    await this.gateway.kill('SIGKILL')
+  /** Two gateways cannot reach each other any more; everybody else can reach both. */
+  async cutPeers(a = 0, b = 1): Promise<void> {
+    await this.peers.cut(a, b)
+  }
+
+  async healPeers(a = 0, b = 1): Promise<void> {
+    await this.peers.heal(a, b)
+  }
+
+  async killGateway(which = 0): Promise<Kill> {
+    const gateway = this.#one(which)
+    const moved = this.fleet.gatewayKilled(which)
+    await gateway.kill()
+    return { moved }
+  }
+
+  async startGateway(which = 0): Promise<void> {
+    await this.#one(which).process.start()
+  }
+
+  /** Deletes everything that a dead gateway has on disk. */
+  async wipeGateway(which = 0): Promise<void> {
+    await this.#one(which).wipe()
   }
 
   /**
-   * Lets the sensors finish, mends what is broken, waits until the outbox is empty, and compares the central stream with
+   * Lets the sensors finish, mends what is broken, waits until every outbox is empty, and compares the central stream with
    * the ledger.
    */
   async finish(signal?: AbortSignal): Promise<{ summary: SiteSummary; verdict: Verdict }> {
     const seconds = (this.#clock.monotonic() - this.#started) / 1000
-    await this.gateway.start()
+    await Promise.all(this.gateways.map((gateway) => gateway.process.start()))
     await this.healLink()
+    await this.peers.healAll()
     await this.fleet.stop()
-    // What the gateway said before the last acknowledgement says nothing about what came with it.
-    const now = this.#clock.now()
-    await this.gateway.waitFor(
-      (status) =>
-        status !== null && status.at > now && Object.values(status.outbox.lanes).every(({ pending }) => pending === 0),
-      DRAIN_WITHIN,
-    )
+    await this.#drain()
     const connection = await connect({ servers: [...urlsOf(this.central)] })
     try {
       const central = natsCentral(connection)
-      const verdict = await verify(this.ledger, central, { settle: 1000, ...(signal ? { signal } : {}) })
-      const { status } = this.gateway
-      if (!status) throw new Error('the gateway ended before it could be asked')
+      // What a neighbour has of a gateway that lost its disk, it forwards once it has waited long enough.
+      const settle = this.gateways.length === 1 ? SETTLE : SETTLE + 2 * TAKEOVER_AFTER
+      const verdict = await verify(this.ledger, central, { settle, ...(signal ? { signal } : {}) })
       // Readings that were given up may have crossed a threshold: nobody can say.
       const alarms = await this.#auditAlarms(central, verdict.total.evicted === 0, signal)
-      const run = { cuts: this.#cuts, kills: this.#kills, seconds: Math.round(seconds * 10) / 10 }
-      return { summary: summarise(status, verdict, alarms, run), verdict }
+      const gateways = this.gateways.map(({ name, counts, kills, wipes }) => ({
+        gateway: name,
+        ...counts,
+        kills,
+        wipes,
+      }))
+      const run = {
+        cuts: this.#cuts,
+        kills: gateways.reduce((sum, { kills }) => sum + kills, 0),
+        wipes: gateways.reduce((sum, { wipes }) => sum + wipes, 0),
+        seconds: Math.round(seconds * 10) / 10,
+      }
+      const failoverMs = failoverTimes(this.fleet.moves)
+      return { summary: summarise({ gateways, verdict, alarms, run, failoverMs }), verdict }
     } finally {
       await connection.close()
     }
+  }
+
+  /** Waits until nothing waits for the centre on any gateway. */
+  async #drain(): Promise<void> {
+    // What a gateway said before the last acknowledgement says nothing about what came with it.
+    const now = this.#clock.now()
+    const drained = (gateway: SiteGateway): boolean => (gateway.process.status?.at ?? 0) > now && gateway.drained
+    await Promise.all(this.gateways.map((gateway) => gateway.process.waitFor(() => drained(gateway), DRAIN_WITHIN)))
+  }
+
+  #one(which: number): SiteGateway {
+    const gateway = this.gateways[which]
+    if (gateway === undefined)
+      throw new UsageError('GATEWAY_UNKNOWN', `expected a gateway from 0 to ${this.gateways.length - 1}, got ${which}`)
+    return gateway
+  }
+
+  #some(which: number | undefined): readonly SiteGateway[] {
+    return which === undefined ? this.gateways : [this.#one(which)]
   }
 
   /** A centre that forgot events gets them again, once the gateway has looked; until then they are missing. */
@@ -222,39 +296,8 @@ export class Site {
   /** Ends every process and connection; safe to call at any time, and more than once. */
   async stop(): Promise<void> {
     await this.fleet.stop({ within: 0 })
-    await this.gateway.stop()
-    for (const link of this.links) await link.close()
+    await Promise.all(this.gateways.map((gateway) => gateway.stop()))
+    await this.peers.close()
     await this.central.stop()
   }
-}
-
-const urlsOf = (central: CentralServer | CentralCluster): readonly string[] =>
-  central instanceof CentralCluster ? central.urls : [central.url]
-
-async function startCentre(
-  options: SiteOptions,
-  clock: Clock,
-  random: Random,
-): Promise<CentralServer | CentralCluster> {
-  const dir = join(options.dir, 'central')
-  if (options.nodes === 3) return await startCluster({ dir, clock, random })
-  return await startCentral({ dir, port: await portOr(options.centralPort, random), clock, random })
-}
-
-function gatewayConfig(
-  { dir, dataDir = join(dir, 'gateway'), config: more = {} }: SiteOptions,
-  mqttPort: number,
-  servers: readonly string[],
-): Record<string, unknown> {
-  const own: Record<string, Record<string, unknown>> = {
-    mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
-    rules: { file: RULES_FILE },
-    ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
-    central: { servers, replicas: servers.length },
-    // A laptop with little room left should still be able to look at it.
-    outbox: { minFree: '16MB', reserve: '1MB' },
-  }
-  const sections = [...new Set([...Object.keys(own), ...Object.keys(more)])]
-  const merged = sections.map((section) => [section, { ...own[section], ...more[section] }])
-  return { site: SITE, gateway: GATEWAY, dataDir, ...Object.fromEntries(merged) }
 }

@@ -1,18 +1,26 @@
-import type { GatewayStatus } from '../../gateway/observe/index.ts'
 import type { AlarmVerdict, Verdict } from '../ledger/index.ts'
+import type { FailoverTimes } from './failover-times.ts'
+import { addCounts, type GatewayCounts, NO_COUNTS } from './gateway-counts.ts'
 
-/** What a run of a site came to. `lost`, `doubled` and `reordered` must be 0, and so must those of `events`. */
-export interface SiteSummary {
-  /** Readings that became durable on the gateway. */
-  accepted: number
-  /** Of these, stored centrally. */
-  forwarded: number
-  /** Of these, still waiting for the link. */
-  buffered: number
-  /** Publishes kept as dead letters. */
-  deadLettered: number
-  /** Readings given up because of the bounds. */
-  evicted: number
+/** One gateway's part in a run. */
+export interface GatewaySummary extends GatewayCounts {
+  gateway: string
+  /** Times that it was killed, and that its data folder was deleted then. */
+  kills: number
+  wipes: number
+}
+
+/** What happened to the site while it ran. */
+export interface SiteRun {
+  /** Times that a link was cut, gateways were killed, and data folders deleted. */
+  cuts: number
+  kills: number
+  wipes: number
+  seconds: number
+}
+
+/** What a run of a site came to. `lost`, `doubled` and `reordered` must be 0, and so must those of `events`. Counts are of all gateways. */
+export interface SiteSummary extends GatewayCounts, SiteRun {
   /** Readings that two gateways heard, and only one of them sent. */
   repeated: number
   lost: number
@@ -24,28 +32,23 @@ export interface SiteSummary {
   events: Omit<AlarmVerdict, 'findings'>
   /** Publishes that devices got acknowledged. */
   acknowledged: number
-  /** Times that the link was cut, and the gateway killed. */
-  cuts: number
-  kills: number
-  seconds: number
+  failoverMs: FailoverTimes
+  gateways: readonly GatewaySummary[]
   /** What is wrong, in words; empty when nothing is. */
   findings: readonly string[]
 }
 
-export function summarise(
-  status: GatewayStatus,
-  verdict: Verdict,
-  alarms: AlarmVerdict,
-  run: { cuts: number; kills: number; seconds: number },
-): SiteSummary {
-  const { readings, deadletters } = status.outbox.lanes
+export function summarise(parts: {
+  gateways: readonly GatewaySummary[]
+  verdict: Verdict
+  alarms: AlarmVerdict
+  run: SiteRun
+  failoverMs: FailoverTimes
+}): SiteSummary {
+  const { gateways, verdict, alarms, run, failoverMs } = parts
   const { lost, doubled, reordered, invented, acknowledged } = verdict.total
   return {
-    accepted: readings.accepted,
-    forwarded: readings.forwarded,
-    buffered: readings.pending,
-    deadLettered: deadletters.accepted,
-    evicted: readings.missing,
+    ...gateways.reduce<GatewayCounts>(addCounts, NO_COUNTS),
     repeated: verdict.positions.readings.repeated,
     lost,
     doubled,
@@ -54,6 +57,8 @@ export function summarise(
     events: { raised: alarms.raised, cleared: alarms.cleared, missed: alarms.missed, doubled: alarms.doubled },
     acknowledged,
     ...run,
+    failoverMs,
+    gateways,
     findings: [...verdict.findings, ...alarms.findings],
   }
 }

@@ -1,6 +1,7 @@
 import { pause } from '../../../sync/runtime/index.ts'
+import { clientProfile } from '../client-option.ts'
 import { defineCommand, EXIT } from '../command.ts'
-import { duration, flag, integer, text } from '../option.ts'
+import { duration, flag, integer, text, texts } from '../option.ts'
 
 const REPORT_EVERY = 1000
 /** How long to wait at the end for what is still unacknowledged. */
@@ -9,15 +10,16 @@ const FINISH_WITHIN = 10_000
 export const simulate = defineCommand({
   name: 'simulate',
   summary: 'Run simulated sensors against one or more gateways, and keep a ledger of what was acknowledged.',
-  usage: '[--gateway URL[,URL...]] [--devices N] [--rate N] [--for DURATION] [--ledger FILE] [--misbehave] [--json]',
+  usage: '[--gateway URL]... [--devices N] [--rate N] [--for DURATION] [--ledger FILE] [--misbehave] [--json]',
   description:
     'Sensors measure, buffer a little, reconnect and repeat as firmware does. Readings go to sensors/{device}/{metric} and sensors/{device}. Give the ledger to `tidegate verify` afterwards.',
   options: {
-    gateway: text(
+    gateway: texts(
       'URL',
-      'Gateways, separated by commas; a sensor moves to the next when its own dies.',
+      'Gateways, separated by commas or given one by one; sensors are spread over them, and move to the next when their own dies.',
       'mqtt://127.0.0.1:1883',
     ),
+    client: clientProfile('firmware'),
     devices: integer('Sensors.', 1, 20),
     rate: integer('Samples a second of each sensor.', 1, 1),
     connections: integer('Connections that they share; one each unless said.', 1),
@@ -29,6 +31,10 @@ export const simulate = defineCommand({
   },
   examples: [
     { command: 'tidegate simulate --devices 50 --rate 10 --for 1m', effect: '500 readings a second for a minute' },
+    {
+      command: 'tidegate simulate --gateway mqtt://gw-1:1883 --gateway mqtt://gw-2:1883 --client tuned',
+      effect: 'half of the sensors begin at each; all are at one when the other is dead',
+    },
     {
       command: 'tidegate simulate --misbehave --ledger run.ledger --for 30s && tidegate verify --ledger run.ledger',
       effect: 'sends, then checks the central stream',
@@ -47,7 +53,8 @@ export const simulate = defineCommand({
         trouble: options.misbehave ? 1 : 0,
         name: 'sensor',
       }),
-      gateways: options.gateway.split(','),
+      gateways: options.gateway,
+      client: options.client,
       ledger,
       rate: options.rate,
       seed: options.seed,

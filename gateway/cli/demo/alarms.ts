@@ -1,14 +1,28 @@
 import { join } from 'node:path'
 import { GatewayApi } from '../../../flows/api/index.ts'
-import type { SiteAddresses } from '../../../simulators/site/index.ts'
 import type { Millis, ThresholdEvent } from '../../../sync/contract/index.ts'
 import { type Clock, pause } from '../../../sync/runtime/index.ts'
 
 const AGAIN_AFTER: Millis = 300
 
-/** Tells of every alarm of the site as it becomes durable, over every death of the gateway, until `signal` aborts. */
+/** Tells of every alarm of the site once, as it becomes durable, over every death of its gateways, until `signal` aborts. */
 export async function followAlarms(
-  { dataDir }: SiteAddresses,
+  dataDirs: readonly string[],
+  clock: Clock,
+  signal: AbortSignal,
+  tell: (event: ThresholdEvent) => void,
+): Promise<void> {
+  const told = new Set<string>()
+  const tellOnce = (event: ThresholdEvent): void => {
+    if (told.has(event.id)) return
+    told.add(event.id)
+    tell(event)
+  }
+  await Promise.all(dataDirs.map((dataDir) => followGateway(dataDir, clock, signal, tellOnce)))
+}
+
+async function followGateway(
+  dataDir: string,
   clock: Clock,
   signal: AbortSignal,
   tell: (event: ThresholdEvent) => void,

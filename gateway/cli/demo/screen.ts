@@ -1,6 +1,12 @@
 import type { SiteAddresses, SiteView } from '../../../simulators/site/index.ts'
 import type { Millis } from '../../../sync/contract/index.ts'
+import type { GatewayStatus } from '../../observe/index.ts'
+import { drawBoard } from './board.ts'
 import type { Editor } from './editor.ts'
+import { drawKeys, drawWords } from './hints.ts'
+import { number, perSecond } from './numbers.ts'
+import { type Paint, painter } from './paint.ts'
+import type { Rates } from './rates.ts'
 
 /** Everything that the screen shows; the screen is a pure picture of it. */
 export interface Scene {
@@ -9,8 +15,8 @@ export interface Scene {
   /** null without Node-RED. */
   editor: Editor | null
   elapsed: Millis
-  /** Readings made durable, and stored centrally, in the last second. */
-  rates: { accepted: number; forwarded: number }
+  /** What each gateway made durable, and what was stored centrally, in the last second. */
+  rates: readonly Rates[]
   /** What happened lately, newest last. */
   happenings: readonly string[]
   /** What the alarms did lately, newest last. */
@@ -20,14 +26,6 @@ export interface Scene {
   keys: boolean
 }
 
-const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
-type Paint = (style: keyof typeof CODES, text: string) => string
-
-const painter =
-  (colours: boolean): Paint =>
-  (style, text) =>
-    colours ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text
-
 /** The whole screen as lines. */
 export function drawScene(scene: Scene): string[] {
   const { view, addresses, editor, happenings, alarms, keys } = scene
@@ -35,15 +33,11 @@ export function drawScene(scene: Scene): string[] {
   return [
     `${paint('bold', ' Tidegate')}  a site in a box${' '.repeat(38)}${paint('dim', clock(scene.elapsed))}`,
     '',
-    ...drawWay(scene, paint),
-    '',
-    ...drawNumbers(scene, paint),
+    ...(view.gateways.length > 1 ? drawBoard(view, scene.rates, paint) : drawOne(scene, paint)),
     '',
     ...drawDoors(addresses, editor, scene.colours),
     '',
-    keys
-      ? ` ${key(paint, 'c')} ${view.linkCut ? 'heal' : 'cut'} the link   ${key(paint, 'k')} ${view.gateway ? 'kill -9' : 'restart'} the gateway   ${key(paint, 'q')} stop and check that nothing was lost`
-      : ' Type a command and press return: cut, heal, kill, restart, quit',
+    ...(keys ? drawKeys(view, paint) : drawWords(view)),
     '',
     ...happenings.map((happening) => paint('dim', ` ${happening}`)),
     ...(alarms.length > 0 ? ['', paint('bold', ' Alarms'), ...alarms.map((alarm) => ` ${alarm}`)] : []),
@@ -56,18 +50,21 @@ export function drawDoors(addresses: SiteAddresses, editor: Editor | null, colou
   return [
     ` ${paint('bold', 'Publish')}    mosquitto_pub -p ${addresses.mqttPort} -q 1 -t sensors/me/temperature -m 21.5`,
     ` ${paint('bold', 'Watch')}      npx tidegate tail --config ${addresses.config}`,
-    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject readings.${addresses.site}.${addresses.gateway}, stream READINGS; alarms: events.${addresses.site}.>, stream EVENTS`,
+    ` ${paint('bold', 'Subscribe')}  ${addresses.centralUrl}, subject ${addresses.subject}, stream READINGS; alarms: events.${addresses.site}.>, stream EVENTS`,
     ...(editor && 'url' in editor
       ? [` ${paint('bold', 'Draw rules')} ${editor.url}, user ${editor.user}, password ${editor.password}`]
       : []),
   ]
 }
 
-const key = (paint: Paint, name: string): string => paint('cyan', `[${name}]`)
+/** A single gateway: the way of a reading, and what became of them. */
+function drawOne({ view, rates: [rates = { accepted: 0, forwarded: 0 }] }: Scene, paint: Paint): string[] {
+  const status = view.gateways[0]?.status ?? null
+  return [...drawWay(view, status, rates, paint), '', ...drawNumbers(view, status, paint)]
+}
 
 /** The way of a reading, with what is broken on it. */
-function drawWay({ view, rates }: Scene, paint: Paint): string[] {
-  const { gateway, fleet, linkCut } = view
+function drawWay({ fleet, linkCut }: SiteView, gateway: GatewayStatus | null, rates: Rates, paint: Paint): string[] {
   const up = gateway?.link.link === 'up'
   const box = gateway ? paint('green', ' gateway ') : paint('red', ' gateway ')
   const mqtt = gateway ? paint('green', '────MQTT───▶') : paint('red', '────MQTT─ ✗ ')
@@ -83,8 +80,7 @@ function drawWay({ view, rates }: Scene, paint: Paint): string[] {
   ]
 }
 
-function drawNumbers({ view }: Scene, paint: Paint): string[] {
-  const { gateway, fleet } = view
+function drawNumbers({ fleet }: SiteView, gateway: GatewayStatus | null, paint: Paint): string[] {
   if (!gateway) {
     const waiting = number(fleet.waiting + fleet.inFlight)
     return [
@@ -121,8 +117,6 @@ function drawNumbers({ view }: Scene, paint: Paint): string[] {
   ]
 }
 
-export const number = (value: number): string => Math.round(value).toLocaleString('en')
-const perSecond = (rate: number): string => `${number(rate)}/s`
 const seconds = (millis: Millis): string => `${(millis / 1000).toFixed(1)} s`
 
 function clock(elapsed: Millis): string {

@@ -1,28 +1,21 @@
 import { createInterface } from 'node:readline'
 import type { Context, Output } from '../command.ts'
-
-/** What a person can ask of the demo. */
-export type Wish = 'toggle-link' | 'cut' | 'heal' | 'toggle-gateway' | 'kill' | 'restart' | 'quit'
-
-const KEYS: Readonly<Record<string, Wish>> = { c: 'toggle-link', k: 'toggle-gateway', q: 'quit', '\u0003': 'quit' }
-const WORDS: Readonly<Record<string, Wish>> = {
-  cut: 'cut',
-  heal: 'heal',
-  kill: 'kill',
-  restart: 'restart',
-  quit: 'quit',
-}
+import { type Wish, wishOfKey, wishOfLine } from './wish.ts'
 
 /**
  * Reads wishes: single keys where a person sits at a terminal, else one word a line.
  *
  * @returns ends the reading and gives the terminal back as it was
  */
-export function readWishes({ stdin }: Context, keys: boolean, wish: (wish: Wish) => void): () => void {
+export function readWishes(
+  { stdin }: Context,
+  { keys, gateways }: { keys: boolean; gateways: number },
+  wish: (wish: Wish) => void,
+): () => void {
   if (keys) {
     const onData = (data: Buffer): void => {
-      for (const char of data.toString('utf8').toLowerCase()) {
-        const found = KEYS[char]
+      for (const char of data.toString('utf8')) {
+        const found = wishOfKey(char, gateways)
         if (found) wish(found)
       }
     }
@@ -37,7 +30,7 @@ export function readWishes({ stdin }: Context, keys: boolean, wish: (wish: Wish)
   }
   const lines = createInterface({ input: stdin })
   lines.on('line', (line) => {
-    const found = WORDS[line.trim().toLowerCase()]
+    const found = wishOfLine(line, gateways)
     if (found) wish(found)
   })
   return () => lines.close()

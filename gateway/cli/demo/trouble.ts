@@ -1,13 +1,14 @@
 import type { Site } from '../../../simulators/site/index.ts'
 import type { Millis } from '../../../sync/contract/index.ts'
 import { type Clock, pause, type Random } from '../../../sync/runtime/index.ts'
+import { killAndTell, nameOf } from './kill.ts'
 
 const CALM: Millis = 1500
 const MOST_CALM: Millis = 4000
 const MOST_CUT: Millis = 5000
 const DEAD: Millis = 500
 
-/** Cuts the link and kills the gateway now and then, until `signal` aborts. */
+/** Cuts the link and kills a gateway now and then, until `signal` aborts. */
 export async function makeTrouble(
   site: Site,
   clock: Clock,
@@ -27,11 +28,12 @@ export async function makeTrouble(
       await site.cutLink()
     }
     if (kill) {
-      tell('the gateway is killed (kill -9)')
-      await site.killGateway()
+      const { length } = site.gateways
+      const which = length === 1 ? 0 : Math.floor(random.next() * length)
+      await killAndTell(site, which, tell)
       await wait(DEAD, DEAD * 2)
-      await site.gateway.start()
-      tell('the gateway is back')
+      await site.startGateway(which)
+      tell(`${nameOf(site, which)} is back`)
     }
     if (cut) {
       await wait(DEAD, MOST_CUT)

@@ -274,6 +274,36 @@ describe('a fleet whose gateway dies', () => {
     }
   })
 
+  it('knows how long every connection took to get away from a gateway that was killed', async () => {
+    const second = await TestBroker.start()
+    const gateways = [broker, second].map(({ port }) => `mqtt://127.0.0.1:${port}`)
+    const fleet = start({ devices: mixedFleet({ devices: 6, forms: ['object'] }), gateways, rate: 100 })
+    try {
+      await eventually(() => fleet.stats().homes).toEqual([3, 3])
+      await eventually(() => fleet.stats().acknowledged).toBeGreaterThan(30)
+      const moved = fleet.gatewayKilled(0)
+      await broker.kill()
+      const moves = await moved
+      expect(moves).toHaveLength(3)
+      for (const { from, to, afterKill, afterNotice, connected } of moves) {
+        expect([from, to]).toEqual([0, 1])
+        expect(afterKill).toBeGreaterThanOrEqual(connected)
+        expect(afterKill).toBeGreaterThanOrEqual(afterNotice)
+        // The pause before another attempt.
+        expect(afterNotice).toBeGreaterThanOrEqual(9)
+      }
+      expect(fleet.moves).toEqual(moves)
+      expect(fleet.stats().homes).toEqual([0, 6])
+      expect(await fleet.gatewayKilled(0)).toEqual([])
+      const never = fleet.gatewayKilled(1)
+      await second.kill()
+      await fleet.stop({ within: 50 })
+      expect(await never).toEqual([])
+    } finally {
+      await second.kill()
+    }
+  })
+
   it('overwrites the oldest in its small buffer while it has no gateway, and those were never attempted', async () => {
     const fleet = start({ devices: mixedFleet({ devices: 1, forms: ['object'] }), rate: 500, buffer: 20 })
     await eventually(() => fleet.stats().acknowledged).toBeGreaterThan(20)

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { type AlarmVerdict, auditAlarms } from '../../../simulators/ledger/index.ts'
+import { type Reading, STREAMS } from '../../../sync/contract/index.ts'
+import { type HandMadePack, memoryCentral, packMaker } from './packs.ts'
+
+const HOT = [{ rule: 'hot', metric: 'temperature', raise: 30, clear: 20 }]
+
+/** A reading of the one device, received a moment after it was measured. */
+const reading = (time: number, value: number, received = time + 1): Reading => ({
+  device: 'kiln',
+  metric: 'temperature',
+  value,
+  time,
+  received,
+})
+
+const event = (kind: 'raised' | 'cleared', by: Reading, transition: number): HandMadePack => ({
+  stream: STREAMS.events,
+  subject: 'events.site.gw1',
+  headers: {},
+  body: Buffer.from(
+    JSON.stringify({
+      id: `kiln/hot/${transition}`,
+      device: 'kiln',
+      rule: 'hot',
+      type: `tidegate.alarm.${kind}`,
+      data: { reading: by },
+    }),
+  ),
+})
+
+const audit = (packs: readonly HandMadePack[]): Promise<AlarmVerdict> => auditAlarms(memoryCentral(packs), HOT, true)
+
+const [cool, hot, hotter, cold] = [reading(1, 10), reading(2, 35), reading(3, 36), reading(4, 15)]
+
+describe('alarms of a device that moves between gateways', () => {
+  it('are what its readings say in the order in which they were received, not in that in which they were forwarded', async () => {
+    const make = packMaker()
+    const verdict = await audit([
+      make.readings([hotter, cold], { gateway: 'gw2' }),
+      make.readings([cool, hot], { gateway: 'gw1' }),
+      event('raised', hot, 1),
+      event('cleared', cold, 2),
+    ])
+    expect(verdict).toEqual({ raised: 1, cleared: 1, missed: 0, doubled: 0, findings: [] })
+  })
+
+  it('may be decided on a copy that was received elsewhere', async () => {
+    const make = packMaker()
+    const copy = reading(2, 35, 9)
+    const verdict = await audit([
+      make.readings([cool], { gateway: 'gw1' }),
+      make.readings([copy], { gateway: 'gw2' }),
+      event('raised', hot, 1),
+    ])
+    expect(verdict).toMatchObject({ missed: 0, doubled: 0 })
+  })
+
+  it('are doubled when both gateways tell of them, and missed when neither does', async () => {
+    const make = packMaker()
+    const packs = [make.readings([cool, hot], { gateway: 'gw1' }), make.readings([hotter, cold], { gateway: 'gw2' })]
+    const verdict = await audit([...packs, event('raised', hot, 1), event('raised', hotter, 1)])
+    expect(verdict).toMatchObject({ missed: 1, doubled: 1 })
+    expect(verdict.findings).toEqual([
+      expect.stringContaining('again: kiln/hot/1 raised'),
+      'no event: kiln hot cleared by 15 (measured 4)',
+    ])
+  })
+})
