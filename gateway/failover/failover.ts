@@ -416,7 +416,8 @@ export class Failover {
     const known = this.#peers.get(peer)
     if (!known) return
     if (this.#isPresent(peer)) {
-      this.#clearing.stand(peer, { kind: 'present', passed: this.#clearing.released })
+      // Nothing that it knows of the own readings is known yet: more leaves when it has answered.
+      this.#clearing.stand(peer, { kind: 'present', passed: 0 })
       for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
       events.peerPresent(peer)
       return
