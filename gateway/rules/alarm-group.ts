@@ -49,11 +49,13 @@ export class AlarmGroup {
     this.#state = state
   }
 
-  /** @param now later than `received` while the gateway's clock, which was set back, has not caught up yet */
-  apply(reading: Reading, now: Millis = reading.received): Told[] {
+  /** @param received later than the reading says while the gateway's clock, which was set back, has not caught up yet */
+  apply(reading: Reading, received: Millis = reading.received): Told[] {
     const state = this.#state
     const told: Told[] = []
-    state.heard = Math.max(state.heard, now)
+    state.heard = Math.max(state.heard, received)
+    // By the clock of whoever heard of it before, too: what comes now comes after that, however late it is here.
+    const now = state.heard
     for (const alarm of this.#listeners)
       for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
     // What the device itself does not trust shows that it is there, and nothing else.
