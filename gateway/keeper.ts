@@ -8,6 +8,7 @@ export function keeperOf(machine: StateMachine, unreleased: Unreleased, clock: C
   return {
     takeSlices: (records) => machine.takeSlices(records),
     replayFrom: (head) => machine.replayFrom(head),
+    hearFrom: (origin, head) => machine.hearFrom(origin, head),
     rebuild: async (stored) => {
       await machine.rebuild(stored)
       await unreleased.rebuild(stored.attached())

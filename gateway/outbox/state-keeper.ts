@@ -10,10 +10,12 @@ export interface StoredState {
   attached(): AsyncIterable<readonly [name: string, value: Buffer]>
   /** Records of the readings lane that at least one slice does not know yet, in order. */
   records(): AsyncIterable<readonly [offset: Offset, line: string]>
+  /** The same of the peers' readings lanes, as far as they were heard; those of one origin in order. */
+  heard(): AsyncIterable<readonly [origin: string, offset: Offset, line: string]>
 }
 
 /**
- * Keeps the deterministic state whose inputs are the records of the readings lane. The outbox asks it for a few changed
+ * Keeps the deterministic state whose inputs are the records of the readings lane, and of those of peers. The outbox asks it for a few changed
  * slices with every commit (so a snapshot never pauses anything) and hands everything back when it opens.
  */
 export interface StateKeeper {
@@ -25,6 +27,8 @@ export interface StateKeeper {
   takeSlices(records: number): readonly SnapshotSlice[]
   /** Every record from here on is needed to rebuild what the slices taken so far do not hold. */
   replayFrom(head: Offset): Offset
+  /** The same of a peer's readings lane; `head` is how far that was heard. */
+  hearFrom(origin: string, head: Offset): Offset
   /** Forgets everything and starts again from what is stored. */
   rebuild(stored: StoredState): Promise<void>
 }

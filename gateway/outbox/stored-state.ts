@@ -31,5 +31,7 @@ export function storedState(store: KeyValueStore, replayFrom: Offset): StoredSta
         for (let i = 0; i < lines.length - 1; i++) yield [first + skip + i, lines[i] ?? ''] as const
       }
     },
+    // No peer's lanes are stored yet.
+    async *heard() {},
   }
 }

@@ -1,6 +1,7 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
 import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, type Transition } from './alarm.ts'
 import type { Action } from './lifecycle.ts'
+import type { PeerTold } from './told.ts'
 
 /** What is stored of a group. */
 export interface GroupSnapshot {
@@ -95,6 +96,37 @@ export class AlarmGroup {
     const now = Math.max(this.#state.heard, reading.received)
     for (let due = this.due; due !== null && due <= now; due = this.due) this.pass(due)
     this.apply(reading, now)
+  }
+
+  /** Takes in a reading that another gateway accepted: it is for that one to tell what comes of it. */
+  hear(reading: Reading): void {
+    const leading = this.alarms.filter(({ follows }) => !follows)
+    for (const alarm of leading) alarm.follow()
+    this.repeat(reading)
+    for (const alarm of leading) alarm.lead()
+  }
+
+  /** Another gateway decides from now on. */
+  follow(): void {
+    for (const alarm of this.alarms) alarm.follow()
+  }
+
+  /** It is decided here from now on, by this gateway's clock, that says `at`: nothing was heard later than that. */
+  takeOver(at: Millis): void {
+    const state = this.#state
+    state.heard = at
+    for (const waiting of state.waiting) waiting.heard = Math.min(waiting.heard, at)
+    for (const alarm of this.alarms) alarm.takeOver(at)
+  }
+
+  /** See `Alarm.heed`. */
+  heed(alarm: Alarm, told: PeerTold, decides: boolean): boolean {
+    return alarm.heed(told, decides, this.#state.last)
+  }
+
+  /** See `Alarm.settle`. */
+  settle(alarm: Alarm, told: PeerTold, at: Millis): Told[] {
+    return alarm.settle(told, at, this.#state.last).map((transition) => ({ alarm, transition }))
   }
 
   /** The gateway hears again since `at`: what was not heard before says nothing about the sensors. */

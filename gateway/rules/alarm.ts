@@ -12,7 +12,19 @@ import {
 } from './lifecycle.ts'
 import type { Rule } from './rule.ts'
 import { isWorse } from './severity.ts'
-import { type Change, countsAt, dueAt, freshTiming, observe, settle, type TimingState } from './timing.ts'
+import {
+  becomesAt,
+  type Change,
+  countAs,
+  countsAt,
+  dueAt,
+  freshTiming,
+  observe,
+  settle,
+  type TimingState,
+} from './timing.ts'
+import { type Cause, isCause, lifeTold, type PeerTold } from './told.ts'
+import { type Shown, Untold } from './untold.ts'
 
 /** Everything that an alarm remembers; plain data, as it is stored. */
 export interface AlarmSnapshot {
@@ -28,6 +40,10 @@ export interface AlarmSnapshot {
   transition: number
   /** Names the series of transitions: the time of the first one, or a little later. */
   since: Millis
+  /** While another gateway tells of it: what readings have shown that was not told yet. */
+  untold?: Shown[]
+  /** And if what was told is ahead of the readings: the last one that it knows of. */
+  toldTo?: Cause
 }
 
 /** A transition of an alarm, on its way to become an event. */
@@ -67,7 +83,13 @@ export interface ActionNote {
 
 const NONE: readonly Transition[] = []
 
-/** What one rule has found out about one series (or device). It is told of readings in the order of their event time. */
+/**
+ * What one rule has found out about one series (or device). It is told of readings in the order of their event time.
+ *
+ * An alarm that *follows* is decided by another gateway. Readings move what is counted and timed as they do there; its life, and the
+ * numbers of its transitions, are those that the other one tells of. What was shown and not told waits, and is told if it is to be
+ * decided here from now on. Silence, and the end of shelving, are for the one that decides.
+ */
 export class Alarm {
   /** Its name within the device: the rule's id, with the metric behind it where one rule watches several. */
   readonly name: string
@@ -80,6 +102,12 @@ export class Alarm {
   #life: AlarmLife
   #transition: number
   #since: Millis
+  #follows = false
+  readonly #untold: Untold
+  /** Readings up to this one show nothing new: what came of them was told before they were heard. */
+  #toldTo: Cause | null
+  /** By the gateway's clock: when it was to be decided here. */
+  #ledSince: Millis = 0
 
   readonly #era: Era
 
@@ -96,6 +124,8 @@ export class Alarm {
     this.#life = snapshot?.life ?? freshLife()
     this.#transition = snapshot?.transition ?? 0
     this.#since = snapshot?.since ?? 0
+    this.#untold = new Untold(same ? snapshot.untold : [])
+    this.#toldTo = same ? (snapshot.toldTo ?? null) : null
   }
 
   /** Number of its newest transition; 0 before the first. */
@@ -106,6 +136,10 @@ export class Alarm {
   /** Names the series of its transitions. */
   get since(): Millis {
     return this.#since
+  }
+
+  get follows(): boolean {
+    return this.#follows
   }
 
   get state(): AlarmState {
@@ -135,12 +169,13 @@ export class Alarm {
     const shown = evaluate(condition, this.#memory, reading.metric, sample, active)
     if (shown === undefined) return NONE
     const { of } = this.rule
-    return this.#observe(of ? mOfN(this.#recent, shown, of) : shown, time, heard, reading, last)
+    const counted = of ? mOfN(this.#recent, shown, of) : shown
+    return this.#isTold(reading) ? NONE : this.#observe(counted, time, heard, reading, last)
   }
 
   /** Of one that waits for silence: the series was heard of, by whatever reading. */
   hear(reading: Reading, heard: Millis, last: Reading): readonly Transition[] {
-    return this.#observe(null, heard, heard, reading, last)
+    return this.#isTold(reading) ? NONE : this.#observe(null, heard, heard, reading, last)
   }
 
   /**
@@ -150,19 +185,23 @@ export class Alarm {
    * @param lateness how long readings wait for those before them: what could contradict may come as late as that
    */
   due(heard: Millis, lateness: Millis): Millis | null {
-    return earliest(this.#settlesAt(lateness), earliest(this.#silentAt(heard), this.#life.shelvedUntil))
+    const settles = this.#settlesAt(lateness)
+    if (this.#follows) return settles
+    const first = earliest(settles, earliest(this.#silentAt(heard), this.#life.shelvedUntil))
+    return this.#untold.isEmpty ? first : earliest(first, this.#ledSince)
   }
 
   /** The gateway's clock has come to `now`. */
   pass(now: Millis, heard: Millis, lateness: Millis, last: Reading): Transition[] {
     const found: Transition[] = []
-    const silent = this.#silentAt(heard)
+    if (!this.#follows && this.#ledSince <= now) this.#tellUntold(found)
+    const silent = this.#follows ? null : this.#silentAt(heard)
     if (silent !== null && silent <= now) found.push(...this.#observe('missing', silent, silent, last, last))
     const due = this.#settlesAt(lateness)
     const change = due !== null && due <= now ? settle(this.#timing, this.rule) : null
     if (change) this.#happen(change, last, found)
     const { shelvedUntil } = this.#life
-    if (shelvedUntil !== null && shelvedUntil <= now)
+    if (!this.#follows && shelvedUntil !== null && shelvedUntil <= now)
       this.#become({ kind: 'unshelve' }, 'expired', shelvedUntil, last, found)
     return found
   }
@@ -182,13 +221,78 @@ export class Alarm {
     return found[0] ?? null
   }
 
+  /** Another gateway decides it from now on. */
+  follow(): void {
+    this.#follows = true
+  }
+
+  /** It is decided here again, as it was before: it only listened. */
+  lead(): void {
+    this.#follows = false
+  }
+
+  /** It is decided here from now on, by this gateway's clock, that says `at`. What nobody has told of is due at once. */
+  takeOver(at: Millis): void {
+    this.#follows = false
+    this.#ledSince = at
+    // By this gateway's clock nothing was received later than that.
+    const cause = this.#toldTo
+    if (cause) this.#toldTo = { ...cause, received: Math.min(cause.received, at - 1) }
+    const { pending } = this.#timing
+    if (pending) pending.received = Math.min(pending.received, at)
+    if (this.#untold.isEmpty) this.#countAsTold()
+  }
+
+  /**
+   * Another gateway has told of it.
+   *
+   * @param decides whether it is that gateway that decides it
+   * @param last the reading that was looked at last
+   * @returns false when it had told of that, or of more, before
+   */
+  heed(told: PeerTold, decides: boolean, last: Reading): boolean {
+    // Of two that have told under one name the chain decides: then it settles.
+    if (!this.isBehind(told)) return false
+    this.#take(told)
+    this.#catchUp(told, last, decides || this.#follows)
+    return true
+  }
+
+  /** Whether more was told of it than is known here. */
+  isBehind({ since, transition }: PeerTold): boolean {
+    return since > this.#since || (since === this.#since && transition > this.#transition)
+  }
+
+  /** Whether it has come further than what another gateway tells of, or as far. */
+  isPast({ since, transition, state }: PeerTold): boolean {
+    if (since !== this.#since || transition > this.#transition) return false
+    return transition < this.#transition || state === this.state
+  }
+
+  /**
+   * Two gateways have told of it under the same names, and this is what holds. What has become of it since is told behind that.
+   *
+   * @param at event time of what is told
+   */
+  settle(told: PeerTold, at: Millis, last: Reading): readonly Transition[] {
+    const found: Transition[] = []
+    this.#take(told)
+    if (this.#follows) this.#catchUp(told, last, true)
+    else {
+      if (told.by === 'readings') this.#untold.told(told.condition, told.at)
+      this.#tellUntold(found)
+      this.#turn(this.#timing.counts, at, last, found)
+    }
+    return found
+  }
+
   /** null when there is nothing to remember: it is as a new one would be. */
   toJSON(): AlarmSnapshot | null {
     const { counts, pending, cleared } = this.#timing
     const untouched = this.#transition === 0 && this.#memory === null && this.#recent.length === 0
     const still = counts === null && pending === null && cleared === null
     if (untouched && still && stateOf(this.#life) === 'normal') return null
-    return {
+    const snapshot: AlarmSnapshot = {
       revision: this.revision,
       memory: this.#memory,
       recent: this.#recent,
@@ -197,6 +301,64 @@ export class Alarm {
       transition: this.#transition,
       since: this.#since,
     }
+    if (!this.#untold.isEmpty) snapshot.untold = this.#untold.toJSON()
+    if (this.#toldTo !== null) snapshot.toldTo = this.#toldTo
+    return snapshot
+  }
+
+  /** It has become what was told. */
+  #take(told: PeerTold): void {
+    this.#transition = told.transition
+    this.#since = told.since
+    this.#life = lifeTold(this.#life, told, this.rule.latch)
+  }
+
+  /**
+   * What readings show is brought to what was told of them.
+   *
+   * @param last the reading that was looked at last
+   * @param mayWait whether those that what was told knows of may come yet
+   */
+  #catchUp({ by, condition, at, reading }: PeerTold, last: Reading, mayWait: boolean): void {
+    if (by === 'removal') this.#countAs(null, at)
+    else if (by === 'readings' && !this.#untold.told(condition, at)) {
+      const { pending } = this.#timing
+      const isDue = pending !== null && pending.to === condition && becomesAt(this.#timing, this.rule) === at
+      if (this.#untold.isEmpty && isDue) settle(this.#timing, this.rule)
+      else {
+        this.#countAs(condition, at)
+        this.#toldTo = mayWait && last.received <= reading.received && !isCause(reading, last) ? reading : null
+      }
+    }
+    // Nobody will be told: the other one knows of it as this one does.
+    if (!isAnnounced(this.#life)) this.#tellUntold([])
+  }
+
+  #countAs(condition: string | null, at: Millis): void {
+    this.#untold.take()
+    countAs(this.#timing, condition, at)
+  }
+
+  /** What was told is what counts: whoever told it may have seen readings that were not heard here. */
+  #countAsTold(): void {
+    const { condition } = this.#life
+    if (condition === this.#timing.counts) return
+    this.#timing.counts = condition
+    this.#timing.pending = null
+  }
+
+  #isTold(reading: Reading): boolean {
+    const cause = this.#toldTo
+    if (cause === null) return false
+    const isLast = isCause(cause, reading)
+    const isPast = reading.received > cause.received
+    if (isLast || isPast) this.#toldTo = null
+    return !isPast
+  }
+
+  #tellUntold(found: Transition[]): void {
+    if (this.#untold.isEmpty) return
+    for (const { to, at, reading } of this.#untold.take()) this.#turn(to, at, reading, found)
   }
 
   /** When silence has lasted long enough; null when that is known already. */
@@ -228,8 +390,18 @@ export class Alarm {
     return found
   }
 
-  #happen({ from, to, at }: Change, reading: Reading, found: Transition[]): void {
+  #happen({ to, at }: Change, reading: Reading, found: Transition[]): void {
+    // What comes first is told first.
+    const waits = !this.#untold.isEmpty || (this.#follows && isAnnounced(this.#life))
+    if (waits) this.#untold.add({ to, at, reading }, this.#life.condition)
+    else this.#turn(to, at, reading, found)
+  }
+
+  /** Its condition is another one. */
+  #turn(to: string | null, at: Millis, reading: Reading, found: Transition[]): void {
+    const from = this.#life.condition
     const { latch } = this.rule
+    if (from === to) return
     if (to === null) this.#become({ kind: 'clear', latch }, 'cleared', at, reading, found)
     else if (from === null) this.#become({ kind: 'raise', condition: to }, 'raised', at, reading, found)
     else

@@ -4,10 +4,12 @@ import { AlarmGroup, type Told } from './alarm-group.ts'
 import { DueQueue } from './due-queue.ts'
 import { toEvent } from './event.ts'
 import { calm, type FloodLimit, type FloodState, FloodWatch } from './flood.ts'
+import { Heard, type Origin } from './heard.ts'
 import { Held } from './held.ts'
 import { type GroupKeeper, isFlood, type StoredEngine, type StoredGroup } from './kept.ts'
 import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
+import { readTold } from './told.ts'
 
 /** The groups that hear one series. */
 interface Slot {
@@ -30,6 +32,9 @@ export interface AlarmView {
  * due happens in the order in which it is due, at the time at which it is due.
  *
  *     new --restore--> as stored --replay the readings since--> as it was --resume(now)--> live: apply, advance, act, useRules
+ *
+ * A device may be decided by another gateway (`follow`): its groups hear what that one accepted and heed what it tells, so that they
+ * can go on from there (`takeOver`).
  */
 export class Engine {
   readonly #keeper: GroupKeeper
@@ -46,16 +51,24 @@ export class Engine {
   #live = false
   #listeningSince: Millis = 0
 
+  /** Devices that another gateway decides. */
+  readonly #following = new Set<string>()
+
   readonly #era: Era
 
   readonly #self: string
 
+  /** How far the lanes of peers were taken in. */
+  readonly #heard: Heard
+
   /**
    * @param era kept by whoever keeps the engine; it changes when alarms are removed
    * @param self what the gateway calls itself among the devices, for what it tells of itself
+   * @param heard kept by whoever hears for it
    */
-  constructor(rules: RuleSet, keeper: GroupKeeper, era: Era, self: string) {
+  constructor(rules: RuleSet, keeper: GroupKeeper, era: Era, self: string, heard = new Heard()) {
     this.#self = self
+    this.#heard = heard
     this.#rules = rules
     this.#keeper = keeper
     this.#era = era
@@ -97,6 +110,8 @@ export class Engine {
     // Its series was bound anew since.
     if (this.#held.get(held.name) !== held) return
     if (held.queued === at) held.queued = null
+    // Another gateway has taken it over since.
+    if (held.follows) return
     // Nothing for a group that was heard of since it was put into the queue: its turn comes later.
     const told = held.group.pass(at)
     if (told.length > 0) this.#urgent(held)
@@ -112,6 +127,11 @@ export class Engine {
       events.push(event)
     }
     this.#scheduleFlood(watch)
+  }
+
+  /** Offset after the newest own record that was taken in. */
+  get next(): Offset {
+    return this.#next
   }
 
   /** When `advance` has something to do; null when nothing is due ever. */
@@ -133,6 +153,104 @@ export class Engine {
     this.#urgent(held)
     this.#schedule(held)
     return toEvent(alarm, told.transition)
+  }
+
+  /** Another gateway decides the device from now on. */
+  follow(device: string): void {
+    this.#following.add(device)
+    for (const held of this.#groupsOf(device)) {
+      held.follows = true
+      held.group.follow()
+      // A replay takes the records in as the one that decides, or as the one that does not.
+      this.#urgent(held)
+    }
+  }
+
+  /** The device is decided here from now on. */
+  takeOver(device: string, at: Millis): void {
+    this.#following.delete(device)
+    for (const held of this.#groupsOf(device)) {
+      held.follows = false
+      held.group.takeOver(Math.max(at, this.#now))
+      this.#urgent(held)
+      this.#schedule(held)
+    }
+  }
+
+  /**
+   * Takes in a reading that a peer accepted. Time stands still meanwhile: it is the peer's that the reading carries. What comes of it
+   * is for the peer to tell; of a device that is decided here, it is told when time goes on.
+   */
+  overhear(origin: Origin, reading: Reading, offset: Offset): void {
+    // A replay binds series under the labels that they have at the end, see `repeat`.
+    const known = this.#live ? undefined : this.#slots.get(reading.device)?.get(reading.metric)
+    this.#overhear((known ?? this.#slotOf(reading, [])).groups, origin, reading, offset)
+  }
+
+  /** The same in a replay, of a reading that the series knows: a group that heard it was stored since. */
+  overhearAgain(origin: Origin, reading: Reading, offset: Offset): void {
+    this.#overhear(this.#slots.get(reading.device)?.get(reading.metric)?.groups ?? [], origin, reading, offset)
+  }
+
+  #overhear(groups: readonly Held[], origin: Origin, reading: Reading, offset: Offset): void {
+    for (const held of groups) {
+      if (offset < held.heardTo.next(origin)) continue
+      held.group.hear(reading)
+      held.heardTo.move(origin, offset + 1)
+      this.#keeper.changed(held, offset, false, origin)
+      this.#schedule(held)
+    }
+  }
+
+  /**
+   * A peer accepted a reading that says nothing here but that there is such a series. That is stored at once: a replay could not tell it from one that does.
+   */
+  skip(origin: Origin, reading: Reading, offset: Offset): void {
+    const known = this.#slots.get(reading.device)?.get(reading.metric)
+    for (const held of (known ?? (this.#live ? this.#slotOf(reading, []) : null))?.groups ?? []) {
+      if (offset < held.heardTo.next(origin)) continue
+      held.heardTo.move(origin, offset + 1)
+      this.#urgent(held)
+    }
+  }
+
+  /**
+   * A peer has told of an alarm, after everything that was due.
+   *
+   * @param decides whether it is the peer that the device spoke to last
+   * @returns what is to be told here: what was due, and of an alarm that is decided here, and not as the peer took it to be
+   */
+  heed(event: ThresholdEvent, decides: boolean): ThresholdEvent[] {
+    const events = this.advance(this.#now)
+    const found = this.#find(event.device, event.rule)
+    const told = readTold(event)
+    if (!found || !told) return events
+    const { held, alarm } = found
+    // Two gateways that both take themselves for the one that decides would answer each other without end: what readings show is told
+    // with the next reading.
+    if (!held.follows && !decides && typeof told.by === 'object')
+      return alarm.isBehind(told) ? [...events, ...this.settle(event, this.#now)] : events
+    if (!held.group.heed(alarm, told, decides)) return events
+    this.#urgent(held)
+    this.#schedule(held)
+    return events
+  }
+
+  /**
+   * The chain of an alarm goes on with this event, whatever was told here under its name.
+   *
+   * @returns what is to be told behind it
+   */
+  settle(event: ThresholdEvent, at: Millis): ThresholdEvent[] {
+    const events = this.advance(at)
+    const found = this.#find(event.device, event.rule)
+    const told = readTold(event)
+    if (!found || !told || found.alarm.isPast(told)) return events
+    const { held, alarm } = found
+    this.#tell(held.group.settle(alarm, told, this.#now), events, this.#now)
+    this.#urgent(held)
+    this.#schedule(held)
+    return events
   }
 
   /** Every alarm of every series that was heard of. */
@@ -177,7 +295,10 @@ export class Engine {
     const slot = metrics?.get(metric)
     if (!metrics || !slot) return []
     metrics.delete(metric)
-    if (metrics.size === 0) this.#slots.delete(device)
+    if (metrics.size === 0) {
+      this.#slots.delete(device)
+      this.#following.delete(device)
+    }
     const others = new Set([...metrics.values()].flatMap(({ groups }) => groups))
     const events: ThresholdEvent[] = []
     for (const held of slot.groups) {
@@ -189,7 +310,7 @@ export class Engine {
     return events
   }
 
-  /** What was stored, all of it, before anything else. */
+  /** What was stored, all of it, before anything else but which devices it follows. */
   restore(stored: StoredEngine): void {
     const groups = new Map<string, StoredGroup>()
     const floods = new Map<string, FloodState>()
@@ -198,8 +319,9 @@ export class Engine {
       else groups.set(name, one)
     this.#restoreFloods(floods)
     for (const [name, { last }] of groups) if (!this.#held.has(name)) this.#slotOf(last, [], groups)
-    for (const [name, { appliedTo, heard }] of groups) {
-      this.#now = Math.max(this.#now, heard)
+    for (const [name, { appliedTo, heard, last }] of groups) {
+      // What was heard of the others was heard by the clock of a peer.
+      if (!this.#following.has(last.device)) this.#now = Math.max(this.#now, heard)
       const held = this.#held.get(name)
       if (!held) {
         this.#keeper.gone(name)
@@ -235,6 +357,7 @@ export class Engine {
     this.#listeningSince = at
     for (const reading of known) this.#slotOf(reading, [])
     for (const held of this.#held.values()) {
+      if (held.follows) continue
       held.group.resume(at)
       // Without being stored, this would not be found out by a replay of what comes now.
       held.stored = false
@@ -295,9 +418,18 @@ export class Engine {
       return new Alarm(alarm, rule, revision, before?.alarms[alarm] ?? null, this.#era)
     })
     // While the gateway was away nothing could be heard.
-    const heard = Math.max(reading.received, this.#listeningSince)
+    const follows = this.#following.has(reading.device)
+    const heard = follows ? reading.received : Math.max(reading.received, this.#listeningSince)
     const state = before ?? { newest: {}, at: null, heard, last: reading, waiting: [] }
-    const held = new Held(name, key, new AlarmGroup(alarms, lateness, state), before?.appliedTo ?? this.#next)
+    const held = new Held(
+      name,
+      key,
+      new AlarmGroup(alarms, lateness, state),
+      before?.appliedTo ?? this.#next,
+      new Heard(before ? before.heardTo : this.#heard.toJSON()),
+    )
+    held.follows = follows
+    if (follows) held.group.follow()
     this.#held.set(name, held)
     if (this.#live) this.#urgent(held)
     this.#schedule(held)
@@ -310,7 +442,7 @@ export class Engine {
     for (const alarm of held.group.alarms) {
       if (names.has(alarm.name)) continue
       if (alarm.transition > 0) this.#era.from = Math.max(this.#era.from, at + 1, alarm.since + 1)
-      const told = held.group.remove(alarm, at)
+      const told = held.follows ? null : held.group.remove(alarm, at)
       if (told) this.#tell([told], events, at)
     }
     // That they are gone is stored with the telling.
@@ -364,6 +496,10 @@ export class Engine {
     this.#due.push(due, watch.name, watch)
   }
 
+  #groupsOf(device: string): ReadonlySet<Held> {
+    return new Set([...(this.#slots.get(device)?.values() ?? [])].flatMap(({ groups }) => groups))
+  }
+
   #find(device: string, name: string): { held: Held; alarm: Alarm } | null {
     for (const { groups } of this.#slots.get(device)?.values() ?? [])
       for (const held of groups) for (const alarm of held.group.alarms) if (alarm.name === name) return { held, alarm }
@@ -377,6 +513,7 @@ export class Engine {
 
   /** Keeps the group in the queue at its due time or earlier. */
   #schedule(held: Held): void {
+    if (held.follows) return
     const { due } = held.group
     if (due === null || (held.queued !== null && held.queued <= due)) return
     held.queued = due

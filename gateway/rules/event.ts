@@ -3,6 +3,8 @@ import type { Alarm, Transition } from './alarm.ts'
 import type { Rule, Severity } from './rule.ts'
 import { limitOf, severityOf } from './severity.ts'
 
+const ALARM = 'tidegate.alarm.'
+
 /**
  * A transition as an event. Everything in it follows from the rule and the readings, so every gateway that decides it, and every
  * replay, says the same, byte for byte.
@@ -17,7 +19,7 @@ export function toEvent({ name, rule, revision }: Alarm, transition: Transition)
     rule: name,
     transition: number,
     since,
-    type: `tidegate.alarm.${NAMES[kind]}`,
+    type: `${ALARM}${NAMES[kind]}`,
     time: at,
     data: {
       severity: severityOf(rule, crossed),
@@ -53,6 +55,13 @@ const NAMES: Readonly<Record<Transition['kind'], string>> = {
   removeFromService: 'removedFromService',
   returnToService: 'returnedToService',
 }
+
+const KINDS = new Map<string, Transition['kind']>(
+  Object.entries(NAMES).map(([kind, name]) => [`${ALARM}${name}`, kind as Transition['kind']]),
+)
+
+/** What has happened to an alarm, by the type of an event; undefined when that tells of something else. */
+export const happenedIn = (type: string): Transition['kind'] | undefined => KINDS.get(type)
 
 /** How urgent an alarm is now, and what to tell people of it. */
 export const alarmMessage = ({ rule, condition }: Alarm, last: Reading): { severity: Severity; message: string } => ({

@@ -1,6 +1,7 @@
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Era } from './alarm.ts'
 import { eventId } from './event.ts'
+import type { Origin } from './heard.ts'
 
 /** When so many alarms of one rule within a time are a flood (ISA-18.2: alarm flood). */
 export interface FloodLimit {
@@ -41,7 +42,7 @@ export class FloodWatch {
   readonly rule: string
   /** When it is looked at next. */
   queued: Millis | null = null
-  dirty = false
+  dirty: Origin | null = null
   readonly #device: string
   readonly #state: FloodState
   readonly #era: Era
@@ -60,7 +61,8 @@ export class FloodWatch {
     this.#state.limit = limit
     const { times, flood } = this.#state
     const { alarms, within } = limit
-    times.push(at)
+    // Of an alarm that another gateway decided until now this may be heard late.
+    times.push(Math.max(at, times.at(-1) ?? at))
     if (times.length > alarms + 1) times.shift()
     if (flood) {
       flood.raised++

@@ -1,11 +1,14 @@
 import type { Offset } from '../../sync/contract/index.ts'
 import type { GroupSnapshot } from './alarm-group.ts'
 import type { FloodState } from './flood.ts'
+import type { Origin, StoredHeard } from './heard.ts'
 
 /** What is stored of a group of alarms. */
 export interface StoredGroup extends GroupSnapshot {
-  /** Offset after the last record that it knows. */
+  /** Offset after the last own record that it knows. */
   appliedTo: Offset
+  /** And of the lanes of peers. */
+  heardTo?: StoredHeard | undefined
 }
 
 /** A group of alarms (or the watch over a rule's floods) as a part of the state machine's snapshot. */
@@ -13,7 +16,7 @@ export interface KeptGroup {
   /** `["series",device,metric]`, `["rule",device,id]` for a rule over several metrics, or `["flood","",id]`. */
   readonly name: string
   /** Of whoever keeps it. */
-  dirty: boolean
+  dirty: Origin | null
   toJSON(): StoredGroup | FloodState
 }
 
@@ -27,7 +30,10 @@ export const isFlood = (stored: StoredGroup | FloodState): stored is FloodState 
  * be told twice), what people did, and which rules held when: then it is urgent, and goes with the same commit.
  */
 export interface GroupKeeper {
-  /** @param offset the record that changed it; null when none did, or it only took the place of the one of its name */
-  changed(group: KeptGroup, offset: Offset | null, urgent: boolean): void
+  /**
+   * @param offset the record that changed it; null when none did, or it only took the place of the one of its name
+   * @param origin whose record that is; this gateway's own unless said
+   */
+  changed(group: KeptGroup, offset: Offset | null, urgent: boolean, origin?: Origin): void
   gone(name: string): void
 }

@@ -75,6 +75,12 @@ export function dueAt(state: TimingState, delays: Delays): Millis | null {
   return pending ? pending.received + waitOf(state, pending, delays) : null
 }
 
+/** The event time of the pending change, should nothing more be heard; null when there is none. */
+export function becomesAt(state: TimingState, delays: Delays): Millis | null {
+  const { pending } = state
+  return pending ? pending.since + waitOf(state, pending, delays) : null
+}
+
 /** The condition as it counts at an event time that no reading was taken in for yet. */
 export function countsAt(state: TimingState, time: Millis, delays: Delays): string | null {
   const { pending } = state
@@ -92,6 +98,13 @@ function settleDue(state: TimingState, time: Millis, delays: Delays, by: Change[
   if (!pending) return null
   const due = pending.since + waitOf(state, pending, delays)
   return time >= due ? change(state, pending.to, due, by) : null
+}
+
+/** The condition counts as it was found to be elsewhere. */
+export function countAs(state: TimingState, condition: string | null, at: Millis): void {
+  if (condition === null && state.counts !== null) state.cleared = at
+  state.counts = condition
+  state.pending = null
 }
 
 function change(state: TimingState, to: string | null, at: Millis, by: Change['by']): Change {

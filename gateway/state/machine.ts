@@ -12,13 +12,17 @@ import {
   type ActionNote,
   type AlarmView,
   Engine,
+  Heard,
+  type Origin,
+  OWN,
   RuleSet,
   type RuleSetInput,
   type StoredEngine,
 } from '../rules/index.ts'
+import { Entry, type StoredSeries } from './entry.ts'
 import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
-import { Series, type SeriesSnapshot } from './series.ts'
+import { Series } from './series.ts'
 import { Slices } from './slices.ts'
 
 export interface MachineSettings {
@@ -30,31 +34,14 @@ export interface MachineSettings {
   gateway: string
 }
 
-/** A series as a part of the snapshot. */
-class Entry {
-  readonly device: string
-  readonly metric: string
-  readonly series: Series
-  readonly name: string
-  dirty = false
-
-  constructor(device: string, metric: string, series: Series) {
-    this.device = device
-    this.metric = metric
-    this.series = series
-    // Names may hold any character, so the separator must be one that is escaped in them.
-    this.name = JSON.stringify([device, metric])
-  }
-
-  toJSON(): SeriesSnapshot {
-    return this.series.toJSON()
-  }
-}
-
 /**
  * The deterministic middle of the gateway: `apply(reading) -> events`, no clock, no I/O, no randomness. Its state is the
  * sum of the readings it was given, so a snapshot plus a replay of what came after rebuilds it exactly. What is decided
  * without a reading (by time, by people, by other rules) is stored with the events that tell of it.
+ *
+ * It also takes in what peers accepted, so that a device that moves here goes on as if it had been here all the time. Every device
+ * has a *home*: whom it spoke to last. The home decides its alarms; the other gateways follow what they hear of it. The home is that
+ * of the reading with the latest `received`, so all that heard the same agree on it, in whatever order they heard it.
  */
 export class StateMachine implements StateKeeper {
   readonly #settings: MachineSettings
@@ -64,6 +51,10 @@ export class StateMachine implements StateKeeper {
   readonly #devices = new Map<string, Map<string, Entry>>()
   /** Series in the order in which they are considered for being forgotten. */
   readonly #queue = new Set<Entry>()
+  /** How far the lanes of peers were heard. */
+  #heard = new Heard()
+  /** Origins whose devices are decided here. */
+  readonly #adopted = new Set<Origin>()
 
   constructor(settings: MachineSettings) {
     this.#settings = settings
@@ -79,21 +70,75 @@ export class StateMachine implements StateKeeper {
   /** Takes in a reading that is no repeat, as record `offset` of the readings lane. */
   apply(reading: Reading, offset: Offset): readonly ThresholdEvent[] {
     const era = this.#rules.era.from
-    const forgotten = this.#remember(reading, offset)
+    this.#remember(reading, offset)
     const events = this.#engine.apply(reading, offset)
-    if (forgotten) events.push(...this.#engine.forget(forgotten.device, forgotten.metric))
-    if (this.#rules.era.from !== era) this.#slices.changed(this.#rules, null, true)
+    if (this.#queue.size > this.#settings.maxSeries) this.#forgetSurplus(events)
+    this.#keepEra(era)
     return events
+  }
+
+  /**
+   * Takes in a reading that peer `origin` accepted as record `offset` of its readings lane.
+   *
+   * @returns whether it was a repeat of one that is known already: nothing comes of it
+   */
+  hear(origin: Origin, reading: Reading, offset: Offset): boolean {
+    const era = this.#rules.era.from
+    const isRepeat = this.#hear(origin, reading, offset)
+    this.#keepEra(era)
+    return isRepeat
+  }
+
+  /**
+   * Takes in what a peer has told, record `offset` of its events lane. What tells of alarms of a device that was not heard of is lost:
+   * hear first.
+   *
+   * @returns what is to be told of an alarm that is decided here, and that the peer took to be otherwise
+   */
+  heed(origin: Origin, event: ThresholdEvent, _offset: Offset): readonly ThresholdEvent[] {
+    // A gateway tells of itself what concerns no other.
+    if (event.device.startsWith('@')) return []
+    const home = this.#homeOf(event.device)
+    return this.#engine.heed(event, home !== undefined && home !== OWN && gatewayOf(home) === gatewayOf(origin))
+  }
+
+  /** Devices that spoke to `origin` last are decided here from now on. What there is to tell of them is told when time goes on. */
+  adopt(origin: Origin, now: Millis): void {
+    this.#adopted.add(origin)
+    for (const device of this.#devicesOf(origin)) this.#engine.takeOver(device, now)
+  }
+
+  /** ... and by the peer again. */
+  handBack(origin: Origin): void {
+    this.#adopted.delete(origin)
+    for (const device of this.#devicesOf(origin)) this.#engine.follow(device)
+  }
+
+  /**
+   * An alarm has forked: the centre's chain ends with `event`, which is not of this gateway, and what was told here under that name is
+   * void. The alarm follows it.
+   *
+   * @returns what readings have shown here since, if that differs
+   */
+  settle(event: ThresholdEvent, now: Millis): readonly ThresholdEvent[] {
+    return this.#engine.settle(event, now)
   }
 
   /** The gateway's clock has come to `now`: what was due happens. */
   advance(now: Millis): readonly ThresholdEvent[] {
-    return this.#engine.advance(now)
+    const events = this.#engine.advance(now)
+    if (this.#queue.size > this.#settings.maxSeries) {
+      const era = this.#rules.era.from
+      this.#forgetSurplus(events)
+      this.#keepEra(era)
+    }
+    return events
   }
 
   /** When `advance` has something to do; null when nothing is due ever. */
   get nextDue(): Millis | null {
-    return this.#engine.nextDue
+    // Hearing tells of nothing, so what has to be forgotten for it waits.
+    return this.#queue.size > this.#settings.maxSeries ? 0 : this.#engine.nextDue
   }
 
   /**
@@ -141,6 +186,23 @@ export class StateMachine implements StateKeeper {
     return [...before, change, ...this.#engine.useRules(this.#rules.compile(), this.lastReadings(), at)]
   }
 
+  /**
+   * Takes the sets of a peer that are newer than those of the same names here. Two gateways that do so have the same sets.
+   *
+   * @returns what is to be told; nothing when they say what was said before
+   */
+  mergeRules(sets: ReadonlyMap<string, NamedRules>, at: Millis): readonly ThresholdEvent[] {
+    const events = [...this.#engine.advance(at)]
+    const changes: ThresholdEvent[] = []
+    for (const [set, theirs] of [...sets].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      const { taken, event } = this.#rules.merge(set, theirs, at)
+      if (taken) this.#slices.changed(this.#rules, null, true)
+      if (event) changes.push(event)
+    }
+    if (changes.length === 0) return events
+    return [...events, ...changes, ...this.#engine.useRules(this.#rules.compile(), this.lastReadings(), at)]
+  }
+
   /** The last reading of every series. */
   *lastReadings(): Iterable<Reading> {
     for (const { series } of this.#queue) yield series.last
@@ -158,24 +220,34 @@ export class StateMachine implements StateKeeper {
     return this.#slices.replayFrom(head)
   }
 
+  hearFrom(origin: Origin, head: Offset): Offset {
+    return this.#slices.replayFrom(head, origin)
+  }
+
   /** Call `resume` before anything else is asked of it. */
   async rebuild(stored: StoredState): Promise<void> {
     this.#devices.clear()
     this.#queue.clear()
     this.#slices.clear()
     this.#rules.clear()
+    this.#heard = new Heard()
+    // Whether a peer is silent has to be found out anew.
+    this.#adopted.clear()
     const groups = new Map<string, StoredPart>()
+    const heard = new Heard()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
       const kind = partKind(name)
       if (kind === 'rules') this.#rules.restore(snapshot)
       else if (kind !== 'series') groups.set(name, snapshot as StoredPart)
       else {
-        const { last } = snapshot as SeriesSnapshot
-        this.#insert(new Entry(last.device, last.metric, Series.restore(snapshot as SeriesSnapshot)))
+        this.#insert(Entry.restore(snapshot as StoredSeries))
+        heard.include((snapshot as StoredSeries).heardTo)
       }
     }
+    for (const group of groups.values()) if ('heardTo' in group) heard.include(group.heardTo)
     this.#engine = this.#engineOf(this.#rules.compile())
+    for (const { device, via } of this.#queue) if (via !== OWN) this.#engine.follow(device)
     this.#engine.restore(groups)
     for await (const [offset, line] of stored.records()) {
       const reading = readable(line)
@@ -184,6 +256,16 @@ export class StateMachine implements StateKeeper {
       if (!known || known.series.appliedTo <= offset) this.#remember(reading, offset)
       this.#engine.repeat(reading, offset)
     }
+    for await (const [origin, offset, line] of stored.heard()) {
+      const reading = readable(line)
+      if (!reading) continue
+      const known = this.#find(reading)
+      // Nothing was said by what a group does not know yet: that would have been stored.
+      if (known && offset < known.heardTo.next(origin)) this.#engine.overhearAgain(origin, reading, offset)
+      else this.#hear(origin, reading, offset)
+    }
+    // Only now: a series that is heard of for the first time lacks what came before, and nothing behind that.
+    this.#heard.include(heard.toJSON())
   }
 
   /** What was rebuilt goes on at `now`. */
@@ -192,29 +274,96 @@ export class StateMachine implements StateKeeper {
   }
 
   #engineOf(rules: RuleSet): Engine {
-    return new Engine(rules, this.#slices, this.#rules.era, this.#rules.device)
+    return new Engine(rules, this.#slices, this.#rules.era, this.#rules.device, this.#heard)
   }
 
-  /** @returns the series that had to be forgotten for it */
-  #remember(reading: Reading, offset: Offset): Entry | null {
+  /** Takes it into its series, and notices whether the device has moved here. */
+  #remember(reading: Reading, offset: Offset): void {
+    const { device, metric } = reading
     const entry = this.#find(reading)
+    const via = entry ? entry.via : (this.#homeOf(device) ?? OWN)
+    if (via !== OWN) this.#move(device, OWN, reading.received)
     if (entry) {
       entry.series.apply(reading, offset, this.#settings.dedupeWindow)
       this.#slices.changed(entry, offset)
-      return null
+      return
     }
-    const series = Series.begin(reading, offset, this.#settings.dedupeWindow)
-    const fresh = new Entry(reading.device, reading.metric, series)
+    const series = Series.begin(reading, offset + 1, this.#settings.dedupeWindow)
+    const fresh = new Entry(device, metric, series, OWN, new Heard(this.#heard.toJSON()))
     this.#slices.changed(fresh, offset)
-    return this.#insert(fresh)
+    this.#insert(fresh)
+  }
+
+  #hear(origin: Origin, reading: Reading, offset: Offset): boolean {
+    const entry = this.#find(reading)
+    const isRepeat = entry?.series.isRepeat(reading, false) ?? false
+    const home = isRepeat ? OWN : this.#homeAfter(reading, origin)
+    // The peer's clock says nothing here.
+    if (!isRepeat && home === origin) this.#move(reading.device, origin, 0)
+    const isNews = !isRepeat && home === origin
+    const known = entry ?? this.#begin(reading, home)
+    if (entry && !isRepeat) entry.series.hear(reading, this.#settings.dedupeWindow)
+    known.heardTo.move(origin, offset + 1)
+    // What is no news is kept from the groups, also in a replay; and that has to know the home of a series before it hears of it.
+    this.#slices.changed(known, offset, !isNews || !entry, origin)
+    if (isNews) this.#engine.overhear(origin, reading, offset)
+    else this.#engine.skip(origin, reading, offset)
+    this.#heard.move(origin, offset + 1)
+    return isRepeat
+  }
+
+  /** A series that a peer heard of first. */
+  #begin(reading: Reading, home: Origin): Entry {
+    const series = Series.begin(reading, this.#engine.next, this.#settings.dedupeWindow)
+    const fresh = new Entry(reading.device, reading.metric, series, home, new Heard(this.#heard.toJSON()))
+    this.#insert(fresh)
+    return fresh
+  }
+
+  /** Whom a device speaks to; undefined when it is not known. */
+  #homeOf(device: string): Origin | undefined {
+    for (const { via } of this.#devices.get(device)?.values() ?? []) return via
+    return undefined
+  }
+
+  /** Whom the device of a reading that `origin` accepted spoke to last: what comes late does not say. */
+  #homeAfter({ device, received }: Reading, origin: Origin): Origin {
+    const home = this.#homeOf(device)
+    if (home === undefined || home === origin) return origin
+    let latest = 0
+    for (const { series } of this.#devices.get(device)?.values() ?? []) latest = Math.max(latest, series.last.received)
+    if (received !== latest) return received > latest ? origin : home
+    const { gateway } = this.#settings
+    return gatewayOf(origin) > (home === OWN ? gateway : gatewayOf(home)) ? origin : home
+  }
+
+  /** The device speaks to somebody else than before. All that is known of it is stored as of then. */
+  #move(device: string, home: Origin, at: Millis): void {
+    if (this.#homeOf(device) === home) return
+    for (const entry of this.#devices.get(device)?.values() ?? []) {
+      entry.via = home
+      this.#slices.changed(entry, null, true)
+    }
+    if (home === OWN || this.#adopted.has(home)) this.#engine.takeOver(device, at)
+    else this.#engine.follow(device)
+  }
+
+  #devicesOf(origin: Origin): ReadonlySet<string> {
+    const devices = new Set<string>()
+    for (const { device, via } of this.#queue) if (via === origin) devices.add(device)
+    return devices
+  }
+
+  /** Alarms were removed: no numbers may begin before that any more. */
+  #keepEra(before: Millis): void {
+    if (this.#rules.era.from !== before) this.#slices.changed(this.#rules, null, true)
   }
 
   #find(reading: Reading): Entry | undefined {
     return this.#devices.get(reading.device)?.get(reading.metric)
   }
 
-  /** @returns the one that had to be forgotten for it */
-  #insert(entry: Entry): Entry | null {
+  #insert(entry: Entry): void {
     const { device, metric } = entry
     let metrics = this.#devices.get(device)
     if (!metrics) {
@@ -223,7 +372,14 @@ export class StateMachine implements StateKeeper {
     }
     metrics.set(metric, entry)
     this.#queue.add(entry)
-    return this.#queue.size > this.#settings.maxSeries ? this.#forgetOne() : null
+  }
+
+  #forgetSurplus(events: ThresholdEvent[]): void {
+    while (this.#queue.size > this.#settings.maxSeries) {
+      const forgotten = this.#forgetOne()
+      if (!forgotten) return
+      events.push(...this.#engine.forget(forgotten.device, forgotten.metric))
+    }
   }
 
   /** Second chance: whatever was used since it was last looked at goes to the end of the queue. */
@@ -246,6 +402,9 @@ export class StateMachine implements StateKeeper {
 }
 
 type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
+
+/** The gateway of a peer's origin: what stands before the last slash. */
+const gatewayOf = (origin: Origin): string => origin.slice(0, origin.lastIndexOf('/'))
 
 /** A line that a later or earlier version wrote, and this one does not take for a reading, must not keep a gateway down. */
 function readable(line: string): Reading | null {

@@ -1,5 +1,13 @@
 import type { Millis, ThresholdEvent } from '../../sync/contract/index.ts'
-import { type Era, eventId, RuleSet, type RuleSetInput, ruleSetRevision, ruleSetSchema } from '../rules/index.ts'
+import {
+  type Era,
+  eventId,
+  type Origin,
+  RuleSet,
+  type RuleSetInput,
+  ruleSetRevision,
+  ruleSetSchema,
+} from '../rules/index.ts'
 
 /** A named set of rules, as it was given. */
 export interface NamedRules {
@@ -7,7 +15,7 @@ export interface NamedRules {
   given: unknown
   /** Hash of what it says. */
   revision: string
-  /** When it became like that. */
+  /** When it became like that: of two gateways that have it, the later one counts. */
   since: Millis
 }
 
@@ -30,7 +38,7 @@ const RULES_CHANGED = '@rules'
  */
 export class RuleBook {
   readonly name = '["rules"]'
-  dirty = false
+  dirty: Origin | null = null
   /** What the gateway calls itself among the devices. */
   readonly device: string
   #stored: StoredBook = EMPTY
@@ -44,21 +52,66 @@ export class RuleBook {
     return new Map(Object.entries(this.#stored.sets))
   }
 
-  /** All sets as one. A set that an earlier version took, and this one does not, is left out. */
+  /**
+   * All sets as one, in the order of their names, which is the same on every gateway. A set that an earlier version took, and this
+   * one does not, is left out; so is a rule with the id of one before it: two gateways may have been given one each.
+   */
   compile(): RuleSet {
-    const inputs = Object.values(this.#stored.sets).map(({ given }) => ruleSetSchema.safeParse(given))
-    return new RuleSet(...inputs.flatMap(({ data }) => (data ? [data] : [])))
+    const sets = Object.entries(this.#stored.sets).sort(([one], [other]) => (one < other ? -1 : 1))
+    const taken = new Set<string>()
+    const inputs: RuleSetInput[] = []
+    for (const [, { given }] of sets) {
+      const input = ruleSetSchema.safeParse(given).data
+      if (!input) continue
+      const rules = input.rules.filter(({ id }) => !taken.has(id))
+      for (const { id } of rules) taken.add(id)
+      if (rules.length > 0) inputs.push({ ...input, rules })
+    }
+    return new RuleSet(...inputs)
   }
 
   /** @returns the event that tells of it; null when the set says what it said before */
   change(set: string, given: unknown, input: RuleSetInput, at: Millis): ThresholdEvent | null {
-    const { sets, changes, first } = this.#stored
     const revision = ruleSetRevision(input)
+    const before = this.#stored.sets[set]
+    if (saysSame(before, revision, input)) return null
+    // A peer whose clock is ahead may have changed it before: this change is the later one all the same.
+    const since = Math.max(at, before ? before.since + 1 : at)
+    return this.#replace(set, { given, revision, since }, input, at)
+  }
+
+  /**
+   * Takes a set as a peer has it, if that is the newer one: both keep the same, in whatever order they hear of it.
+   *
+   * @returns whether it was newer, and the event that tells of it, if it says something else than before
+   */
+  merge(set: string, theirs: NamedRules, at: Millis): { taken: boolean; event: ThresholdEvent | null } {
+    const before = this.#stored.sets[set]
+    const input = ruleSetSchema.safeParse(theirs.given).data
+    if (!input || (before && !isNewer(theirs, before))) return { taken: false, event: null }
+    if (!saysSame(before, theirs.revision, input)) return { taken: true, event: this.#replace(set, theirs, input, at) }
+    this.#stored = { ...this.#stored, sets: { ...this.#stored.sets, [set]: theirs } }
+    return { taken: true, event: null }
+  }
+
+  toJSON(): StoredBook {
+    return { ...this.#stored, era: this.era }
+  }
+
+  restore(stored: unknown): void {
+    this.#stored = stored as StoredBook
+    this.era.from = this.#stored.era.from
+  }
+
+  clear(): void {
+    this.restore(EMPTY)
+  }
+
+  #replace(set: string, next: NamedRules, input: RuleSetInput, at: Millis): ThresholdEvent {
+    const { sets, changes, first } = this.#stored
     const before = sets[set]
-    if (before?.revision === revision) return null
-    if (before === undefined && input.rules.length === 0) return null
     this.#stored = {
-      sets: { ...sets, [set]: { given, revision, since: at } },
+      sets: { ...sets, [set]: next },
       changes: changes + 1,
       first: changes === 0 ? at : first,
       era: this.era,
@@ -79,7 +132,7 @@ export class RuleBook {
       time: at,
       data: {
         set,
-        revision,
+        revision: next.revision,
         before: before?.revision ?? null,
         added: [...ids].filter((id) => !idsBefore.has(id)),
         removed: [...idsBefore].filter((id) => !ids.has(id)),
@@ -87,17 +140,11 @@ export class RuleBook {
       },
     }
   }
-
-  toJSON(): StoredBook {
-    return { ...this.#stored, era: this.era }
-  }
-
-  restore(stored: unknown): void {
-    this.#stored = stored as StoredBook
-    this.era.from = this.#stored.era.from
-  }
-
-  clear(): void {
-    this.restore(EMPTY)
-  }
 }
+
+/** A set that was never given is an empty one. */
+const saysSame = (before: NamedRules | undefined, revision: string, { rules }: RuleSetInput): boolean =>
+  before ? before.revision === revision : rules.length === 0
+
+const isNewer = (one: NamedRules, other: NamedRules): boolean =>
+  one.since > other.since || (one.since === other.since && one.revision > other.revision)

@@ -6,7 +6,7 @@ export interface SeriesSnapshot {
   lives: LifeState[]
   recent: string[]
   last: Reading
-  /** Offset after the last record that this snapshot knows. */
+  /** Offset after the last own record that this snapshot knows. */
   appliedTo: Offset
 }
 
@@ -38,9 +38,10 @@ export class Series {
     return new Series(snapshot)
   }
 
-  static begin(reading: Reading, offset: Offset, window: number): Series {
-    const series = new Series({ lives: [], recent: [], last: reading, appliedTo: offset })
-    series.apply(reading, offset, window)
+  /** A series whose first reading this is. @param appliedTo see `SeriesSnapshot` */
+  static begin(reading: Reading, appliedTo: Offset, window: number): Series {
+    const series = new Series({ lives: [], recent: [], last: reading, appliedTo })
+    series.#add(reading, window)
     return series
   }
 
@@ -67,6 +68,25 @@ export class Series {
   apply(reading: Reading, offset: Offset, window: number): void {
     this.#last = reading
     this.#appliedTo = offset + 1
+    this.#add(reading, window)
+  }
+
+  /** The same of a reading that a peer accepted. It may come here later than others that the peer accepted later. */
+  hear(reading: Reading, window: number): void {
+    if (reading.received >= this.#last.received) this.#last = reading
+    this.#add(reading, window)
+  }
+
+  toJSON(): SeriesSnapshot {
+    return {
+      lives: this.#lives.map((life) => life.toJSON()),
+      recent: [...this.#recent],
+      last: this.#last,
+      appliedTo: this.#appliedTo,
+    }
+  }
+
+  #add(reading: Reading, window: number): void {
     this.used = true
     if (isCounted(reading)) {
       const life = this.#lives.findLast(
@@ -84,15 +104,6 @@ export class Series {
     if (key === null) return
     this.#recent.add(key)
     if (this.#recent.size > window) for (const oldest of this.#recent) return void this.#recent.delete(oldest)
-  }
-
-  toJSON(): SeriesSnapshot {
-    return {
-      lives: this.#lives.map((life) => life.toJSON()),
-      recent: [...this.#recent],
-      last: this.#last,
-      appliedTo: this.#appliedTo,
-    }
   }
 
   /** Whether the reading can be one of this life: by its session id, by number and timestamp, or as the newest of its kind. */
