@@ -121,6 +121,11 @@ export class AlarmGroup {
     for (const alarm of this.alarms) alarm.takeOver(at)
   }
 
+  /** See `Alarm.heed`. */
+  heed(alarm: Alarm, told: PeerTold, decides: boolean): boolean {
+    return alarm.heed(told, decides, this.#state.last)
+  }
+
   /** See `Alarm.settle`. */
   settle(alarm: Alarm, told: PeerTold, at: Millis): Told[] {
     return alarm.settle(told, at, this.#state.last).map((transition) => ({ alarm, transition }))

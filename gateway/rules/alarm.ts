@@ -1,5 +1,6 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
 import { evaluate, freshMemory, type Memory, mOfN, type Recent } from './condition/index.ts'
+import { isLater } from './later.ts'
 import {
   type Action,
   type AlarmLife,
@@ -23,7 +24,7 @@ import {
   settle,
   type TimingState,
 } from './timing.ts'
-import { lifeTold, type PeerTold } from './told.ts'
+import { type Cause, isCause, lifeTold, type PeerTold } from './told.ts'
 import { type Shown, Untold } from './untold.ts'
 
 /** Everything that an alarm remembers; plain data, as it is stored. */
@@ -42,8 +43,8 @@ export interface AlarmSnapshot {
   since: Millis
   /** While another gateway tells of it: what readings have shown that was not told yet. */
   untold?: Shown[]
-  /** And how far what was told is ahead of the readings, if it is: an event time. */
-  toldTo?: Millis
+  /** And if what was told is ahead of the readings: the last one that it knows of. */
+  toldTo?: Cause
 }
 
 /** A transition of an alarm, on its way to become an event. */
@@ -104,8 +105,8 @@ export class Alarm {
   #since: Millis
   #follows = false
   readonly #untold: Untold
-  /** Readings up to this event time show nothing new: what came of them was told before they were heard. */
-  #toldTo: Millis | null
+  /** Readings up to this one show nothing new: what came of them was told before they were heard. */
+  #toldTo: Cause | null
   /** By the gateway's clock: when it was to be decided here. */
   #ledSince: Millis = 0
 
@@ -170,12 +171,12 @@ export class Alarm {
     if (shown === undefined) return NONE
     const { of } = this.rule
     const counted = of ? mOfN(this.#recent, shown, of) : shown
-    return this.#isTold(time) ? NONE : this.#observe(counted, time, heard, reading, last)
+    return this.#isTold(reading) ? NONE : this.#observe(counted, time, heard, reading, last)
   }
 
   /** Of one that waits for silence: the series was heard of, by whatever reading. */
   hear(reading: Reading, heard: Millis, last: Reading): readonly Transition[] {
-    return this.#isTold(heard) ? NONE : this.#observe(null, heard, heard, reading, last)
+    return this.#isTold(reading) ? NONE : this.#observe(null, heard, heard, reading, last)
   }
 
   /**
@@ -194,7 +195,7 @@ export class Alarm {
   /** The gateway's clock has come to `now`. */
   pass(now: Millis, heard: Millis, lateness: Millis, last: Reading): Transition[] {
     const found: Transition[] = []
-    if (!this.#follows) this.#tellUntold(found)
+    if (!this.#follows && this.#ledSince <= now) this.#tellUntold(found)
     const silent = this.#follows ? null : this.#silentAt(heard)
     if (silent !== null && silent <= now) found.push(...this.#observe('missing', silent, silent, last, last))
     const due = this.#settlesAt(lateness)
@@ -234,8 +235,10 @@ export class Alarm {
   /** It is decided here from now on, by this gateway's clock, that says `at`. What nobody has told of is due at once. */
   takeOver(at: Millis): void {
     this.#follows = false
-    this.#toldTo = null
     this.#ledSince = at
+    // By this gateway's clock nothing was received later than that.
+    const cause = this.#toldTo
+    if (cause) this.#toldTo = { ...cause, received: Math.min(cause.received, at - 1) }
     const { pending } = this.#timing
     if (pending) pending.received = Math.min(pending.received, at)
     if (this.#untold.isEmpty) this.#countAsTold()
@@ -245,12 +248,14 @@ export class Alarm {
    * Another gateway has told of it.
    *
    * @param decides whether it is that gateway that decides it
+   * @param last the reading that was looked at last
    * @returns false when it had told of that, or of more, before
    */
-  heed(told: PeerTold, decides: boolean): boolean {
-    const isFork = decides && told.since === this.#since && told.transition === this.#transition
-    if (!this.isBehind(told) && !(isFork && told.state !== this.state)) return false
-    this.#take(told, decides || this.#follows)
+  heed(told: PeerTold, decides: boolean, last: Reading): boolean {
+    // Of two that have told under one name the chain decides: then it settles.
+    if (!this.isBehind(told)) return false
+    this.#take(told)
+    this.#catchUp(told, last, decides || this.#follows)
     return true
   }
 
@@ -272,10 +277,13 @@ export class Alarm {
    */
   settle(told: PeerTold, at: Millis, last: Reading): readonly Transition[] {
     const found: Transition[] = []
-    this.#take(told, this.#follows)
-    if (this.#follows) return found
-    this.#tellUntold(found)
-    this.#turn(this.#timing.counts, at, last, found)
+    this.#take(told)
+    if (this.#follows) this.#catchUp(told, last, true)
+    else {
+      if (told.by === 'readings') this.#untold.told(told.condition, told.at)
+      this.#tellUntold(found)
+      this.#turn(this.#timing.counts, at, last, found)
+    }
     return found
   }
 
@@ -299,20 +307,28 @@ export class Alarm {
     return snapshot
   }
 
-  /** It has become what was told. @param ahead whether what was told may be ahead of the readings that were heard here */
-  #take(told: PeerTold, ahead: boolean): void {
+  /** It has become what was told. */
+  #take(told: PeerTold): void {
     this.#transition = told.transition
     this.#since = told.since
     this.#life = lifeTold(this.#life, told, this.rule.latch)
-    const { by, condition, at } = told
-    if (ahead && by === 'removal') this.#countAs(null, at)
-    else if (by === 'readings' && !this.#untold.told(condition, at) && ahead) {
+  }
+
+  /**
+   * What readings show is brought to what was told of them.
+   *
+   * @param last the reading that was looked at last
+   * @param mayWait whether those that what was told knows of may come yet
+   */
+  #catchUp({ by, condition, at, reading }: PeerTold, last: Reading, mayWait: boolean): void {
+    if (by === 'removal') this.#countAs(null, at)
+    else if (by === 'readings' && !this.#untold.told(condition, at)) {
       const { pending } = this.#timing
       const isDue = pending !== null && pending.to === condition && becomesAt(this.#timing, this.rule) === at
       if (this.#untold.isEmpty && isDue) settle(this.#timing, this.rule)
       else {
         this.#countAs(condition, at)
-        this.#toldTo = Math.max(this.#toldTo ?? at, at)
+        this.#toldTo = mayWait && !isLater(last, reading) && !isCause(reading, last) ? reading : null
       }
     }
     // Nobody will be told: the other one knows of it as this one does.
@@ -332,8 +348,13 @@ export class Alarm {
     this.#timing.pending = null
   }
 
-  #isTold(time: Millis): boolean {
-    return this.#toldTo !== null && time <= this.#toldTo
+  #isTold(reading: Reading): boolean {
+    const cause = this.#toldTo
+    if (cause === null) return false
+    const isLast = isCause(cause, reading)
+    const isPast = isLater(reading, cause)
+    if (isLast || isPast) this.#toldTo = null
+    return !isPast
   }
 
   #tellUntold(found: Transition[]): void {
@@ -371,7 +392,8 @@ export class Alarm {
   }
 
   #happen({ to, at }: Change, reading: Reading, found: Transition[]): void {
-    const waits = this.#follows && (isAnnounced(this.#life) || !this.#untold.isEmpty)
+    // What comes first is told first.
+    const waits = !this.#untold.isEmpty || (this.#follows && isAnnounced(this.#life))
     if (waits) this.#untold.add({ to, at, reading }, this.#life.condition)
     else this.#turn(to, at, reading, found)
   }

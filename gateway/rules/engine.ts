@@ -185,7 +185,16 @@ export class Engine {
   overhear(origin: Origin, reading: Reading, offset: Offset): void {
     // A replay binds series under the labels that they have at the end, see `repeat`.
     const known = this.#live ? undefined : this.#slots.get(reading.device)?.get(reading.metric)
-    for (const held of (known ?? this.#slotOf(reading, [])).groups) {
+    this.#overhear((known ?? this.#slotOf(reading, [])).groups, origin, reading, offset)
+  }
+
+  /** The same in a replay, of a reading that the series knows: a group that heard it was stored since. */
+  overhearAgain(origin: Origin, reading: Reading, offset: Offset): void {
+    this.#overhear(this.#slots.get(reading.device)?.get(reading.metric)?.groups ?? [], origin, reading, offset)
+  }
+
+  #overhear(groups: readonly Held[], origin: Origin, reading: Reading, offset: Offset): void {
+    for (const held of groups) {
       if (offset < held.heardTo.next(origin)) continue
       held.group.hear(reading)
       held.heardTo.move(origin, offset + 1)
@@ -195,10 +204,11 @@ export class Engine {
   }
 
   /**
-   * A peer accepted a reading that says nothing here. That is stored at once: a replay could not tell it from one that does.
+   * A peer accepted a reading that says nothing here but that there is such a series. That is stored at once: a replay could not tell it from one that does.
    */
   skip(origin: Origin, reading: Reading, offset: Offset): void {
-    for (const held of this.#slots.get(reading.device)?.get(reading.metric)?.groups ?? []) {
+    const known = this.#slots.get(reading.device)?.get(reading.metric)
+    for (const held of (known ?? (this.#live ? this.#slotOf(reading, []) : null))?.groups ?? []) {
       if (offset < held.heardTo.next(origin)) continue
       held.heardTo.move(origin, offset + 1)
       this.#urgent(held)
@@ -206,23 +216,26 @@ export class Engine {
   }
 
   /**
-   * A peer has told of an alarm.
+   * A peer has told of an alarm, after everything that was due.
    *
    * @param decides whether it is the peer that the device spoke to last
-   * @returns what is to be told here: of an alarm that is decided here, and not as the peer took it to be
+   * @returns what is to be told here: what was due, and of an alarm that is decided here, and not as the peer took it to be
    */
   heed(event: ThresholdEvent, decides: boolean): ThresholdEvent[] {
+    const events = this.advance(this.#now)
     const found = this.#find(event.device, event.rule)
     const told = readTold(event)
-    if (!found || !told) return []
+    if (!found || !told) return events
     const { held, alarm } = found
-    // Two that both decide must not answer each other for ever: who knows the later reading has the last word.
-    const knowsMore = !held.follows && !decides && (told.reading === null || isLater(held.group.last, told.reading))
-    if (knowsMore) return alarm.isBehind(told) ? this.settle(event, this.#now) : []
-    if (!alarm.heed(told, decides || !held.follows)) return []
+    // Two gateways that both take themselves for the one that decides must not answer each other without end: of what readings show, the
+    // one that knows the later reading has the last word.
+    const knowsMore = typeof told.by === 'object' || isLater(held.group.last, told.reading)
+    if (!held.follows && !decides && knowsMore)
+      return alarm.isBehind(told) ? [...events, ...this.settle(event, this.#now)] : events
+    if (!held.group.heed(alarm, told, decides)) return events
     this.#urgent(held)
     this.#schedule(held)
-    return []
+    return events
   }
 
   /**
@@ -231,13 +244,12 @@ export class Engine {
    * @returns what is to be told behind it
    */
   settle(event: ThresholdEvent, at: Millis): ThresholdEvent[] {
+    const events = this.advance(at)
     const found = this.#find(event.device, event.rule)
     const told = readTold(event)
-    if (!found || !told || found.alarm.isPast(told)) return []
+    if (!found || !told || found.alarm.isPast(told)) return events
     const { held, alarm } = found
-    const now = Math.max(at, this.#now)
-    const events: ThresholdEvent[] = []
-    this.#tell(held.group.settle(alarm, told, now), events, now)
+    this.#tell(held.group.settle(alarm, told, this.#now), events, this.#now)
     this.#urgent(held)
     this.#schedule(held)
     return events

@@ -1,11 +1,5 @@
 import { z } from 'zod'
-import {
-  DeadLetterError,
-  type Millis,
-  type Reading,
-  readingOf,
-  type ThresholdEvent,
-} from '../../sync/contract/index.ts'
+import type { Millis, Reading, ThresholdEvent } from '../../sync/contract/index.ts'
 import { happenedIn } from './event.ts'
 import { type Action, type AlarmLife, freshLife, live } from './lifecycle.ts'
 
@@ -22,9 +16,26 @@ export interface PeerTold {
   condition: string | null
   /** Of an alarm that was shelved. */
   until: Millis | null
-  /** What had been heard of the device last; null when it does not say. */
-  reading: Reading | null
+  /** The last one that was looked at for it. */
+  reading: Cause
 }
+
+/** What tells a reading of an alarm from the others. */
+export interface Cause {
+  metric: string
+  value: Reading['value']
+  received: Millis
+  time?: Millis | undefined
+  seq?: number | undefined
+  session?: string | undefined
+}
+
+export const isCause = (cause: Cause, { metric, value, received, time, seq }: Reading): boolean =>
+  received === cause.received &&
+  metric === cause.metric &&
+  value === cause.value &&
+  time === cause.time &&
+  seq === cause.seq
 
 const facts = z.object({
   state: z.object({
@@ -41,6 +52,14 @@ const facts = z.object({
   }),
   condition: z.object({ after: z.string().nullable() }),
   until: z.number().optional(),
+  reading: z.object({
+    metric: z.string(),
+    value: z.union([z.number(), z.boolean(), z.string()]),
+    received: z.number(),
+    time: z.number().optional(),
+    seq: z.number().optional(),
+    session: z.string().optional(),
+  }),
 })
 
 /** Reads what another gateway told; null when that is of no alarm, or of a version that says it otherwise. */
@@ -48,18 +67,9 @@ export function readTold({ since, transition, time: at, type, data }: ThresholdE
   const kind = happenedIn(type)
   const said = facts.safeParse(data).data
   if (!kind || !said) return null
-  const { state, condition, until = null } = said
+  const { state, condition, until = null, reading } = said
   const by = byOf(kind, until ?? at)
-  return { since, transition, at, by, state: state.after, condition: condition.after, until, reading: readingIn(data) }
-}
-
-function readingIn({ reading }: ThresholdEvent['data']): Reading | null {
-  try {
-    return readingOf(Object(reading))
-  } catch (error) {
-    if (error instanceof DeadLetterError) return null
-    throw error
-  }
+  return { since, transition, at, by, state: state.after, condition: condition.after, until, reading }
 }
 
 function byOf(kind: NonNullable<ReturnType<typeof happenedIn>>, until: Millis): PeerTold['by'] {

@@ -235,6 +235,7 @@ export class StateMachine implements StateKeeper {
     // Whether a peer is silent has to be found out anew.
     this.#adopted.clear()
     const groups = new Map<string, StoredPart>()
+    const heard = new Heard()
     for await (const [name, value] of stored.slices()) {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
       const kind = partKind(name)
@@ -242,10 +243,10 @@ export class StateMachine implements StateKeeper {
       else if (kind !== 'series') groups.set(name, snapshot as StoredPart)
       else {
         this.#insert(Entry.restore(snapshot as StoredSeries))
-        this.#heard.include((snapshot as StoredSeries).heardTo)
+        heard.include((snapshot as StoredSeries).heardTo)
       }
     }
-    for (const group of groups.values()) if ('heardTo' in group) this.#heard.include(group.heardTo)
+    for (const group of groups.values()) if ('heardTo' in group) heard.include(group.heardTo)
     this.#engine = this.#engineOf(this.#rules.compile())
     for (const { device, via } of this.#queue) if (via !== OWN) this.#engine.follow(device)
     this.#engine.restore(groups)
@@ -261,9 +262,11 @@ export class StateMachine implements StateKeeper {
       if (!reading) continue
       const known = this.#find(reading)
       // Nothing was said by what a group does not know yet: that would have been stored.
-      if (known && offset < known.heardTo.next(origin)) this.#engine.overhear(origin, reading, offset)
+      if (known && offset < known.heardTo.next(origin)) this.#engine.overhearAgain(origin, reading, offset)
       else this.#hear(origin, reading, offset)
     }
+    // Only now: a series that is heard of for the first time lacks what came before, and nothing behind that.
+    this.#heard.include(heard.toJSON())
   }
 
   /** What was rebuilt goes on at `now`. */
@@ -302,8 +305,8 @@ export class StateMachine implements StateKeeper {
     const known = entry ?? this.#begin(reading, home)
     if (entry && !isRepeat) entry.series.hear(reading, this.#settings.dedupeWindow)
     known.heardTo.move(origin, offset + 1)
-    // Of what is no news the groups hear nothing, and a replay must not tell them.
-    this.#slices.changed(known, offset, !isNews, origin)
+    // What is no news is kept from the groups, also in a replay; and that has to know the home of a series before it hears of it.
+    this.#slices.changed(known, offset, !isNews || !entry, origin)
     if (isNews) this.#engine.overhear(origin, reading, offset)
     else this.#engine.skip(origin, reading, offset)
     this.#heard.move(origin, offset + 1)
@@ -332,10 +335,8 @@ export class StateMachine implements StateKeeper {
     // Of the same metric, its own counter can tell.
     const same = series?.get(reading.metric)
     const others = same ? [same] : [...(series?.values() ?? [])]
-    const isNewest = (last: Reading): boolean => isLater(reading, last)
-    const isOldest = (last: Reading): boolean => isLater(last, reading)
-    if (others.every((other) => isNewest(other.series.last))) return origin
-    if (others.some((other) => isOldest(other.series.last))) return home
+    if (others.every((other) => isLater(reading, other.series.last))) return origin
+    if (others.some((other) => isLater(other.series.last, reading))) return home
     const { gateway } = this.#settings
     return gatewayOf(origin) > (home === OWN ? gateway : gatewayOf(home)) ? origin : home
   }

@@ -65,7 +65,7 @@ export class RuleBook {
       if (!input) continue
       const rules = input.rules.filter(({ id }) => !taken.has(id))
       for (const { id } of rules) taken.add(id)
-      inputs.push({ ...input, rules })
+      if (rules.length > 0) inputs.push({ ...input, rules })
     }
     return new RuleSet(...inputs)
   }
