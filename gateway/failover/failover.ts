@@ -403,7 +403,7 @@ export class Failover {
 
   #isPresent(peer: string): boolean {
     const known = this.#peers.get(peer)
-    return known?.up && known.greeted
+    return known !== undefined && known.up && known.greeted
   }
 
   /** What it says decides what may leave; otherwise it has to be fenced. */

@@ -54,8 +54,8 @@ export class AlarmGroup {
     const state = this.#state
     const told: Told[] = []
     state.heard = Math.max(state.heard, received)
-    // By the clock of whoever heard of it before, too: what comes now comes after that, however late it is here.
-    const now = state.heard
+    // What comes now comes after what was evaluated, even if that was by the clock of another gateway, which is ahead.
+    const now = Math.max(state.heard, state.at ?? 0)
     for (const alarm of this.#listeners)
       for (const transition of alarm.hear(reading, state.heard, state.last)) told.push({ alarm, transition })
     // What the device itself does not trust shows that it is there, and nothing else.

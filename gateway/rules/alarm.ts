@@ -278,7 +278,9 @@ export class Alarm {
   settle(told: PeerTold, at: Millis, last: Reading): readonly Transition[] {
     const found: Transition[] = []
     this.#take(told)
-    if (this.#follows) this.#catchUp(told, last, true)
+    // Whoever told knows a later reading than was heard here: it has the last word, see `Engine.heed`.
+    const knowsMore = typeof told.by !== 'object' && !isCause(told.reading, last) && isLater(told.reading, last)
+    if (this.#follows || knowsMore) this.#catchUp(told, last, true)
     else {
       if (told.by === 'readings') this.#untold.told(told.condition, told.at)
       this.#tellUntold(found)

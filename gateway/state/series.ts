@@ -1,4 +1,5 @@
 import type { Offset, Reading } from '../../sync/contract/index.ts'
+import { isLater } from '../rules/index.ts'
 import { type Counted, Life, type LifeState } from './life.ts'
 
 /** What is stored of one series. */
@@ -73,7 +74,7 @@ export class Series {
 
   /** The same of a reading that a peer accepted. It may come here later than others that the peer accepted later. */
   hear(reading: Reading, window: number): void {
-    if (reading.received >= this.#last.received) this.#last = reading
+    if (!isLater(this.#last, reading)) this.#last = reading
     this.#add(reading, window)
   }
 

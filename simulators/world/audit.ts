@@ -95,19 +95,21 @@ function alarmFindings(centre: SimulatedCentre, devices: readonly SimulatedDevic
   }
   for (const [subject, chain] of chains) {
     if (subject.includes('@')) continue
-    const newest = new Map<number, number>()
-    let before = 'tidegate.alarm.cleared'
+    const newest = new Map<number, { transition: number; type: string }>()
     for (const { since, transition, type } of chain) {
-      const last = newest.get(since) ?? 0
-      if (transition !== last + 1) found.push(`${subject}: ${since}/${transition} follows ${last}`)
-      newest.set(since, transition)
-      if (type === before) found.push(`${subject}: ${type} twice in a row at ${since}/${transition}`)
-      before = type
+      const last = newest.get(since) ?? { transition: 0, type: 'tidegate.alarm.cleared' }
+      if (transition !== last.transition + 1)
+        found.push(`${subject}: ${since}/${transition} follows ${last.transition}`)
+      if (type === last.type) found.push(`${subject}: ${type} twice in a row at ${since}/${transition}`)
+      newest.set(since, { transition, type })
     }
   }
   for (const device of devices) {
+    if (!device.saysOrder) continue
     const [subject, chain] = [...chains].find(([name]) => name.includes(`.${device.name}.`)) ?? []
-    const raised = chain?.at(-1)?.type === 'tidegate.alarm.raised'
+    // Of two series, the one that began later holds.
+    const since = Math.max(0, ...(chain ?? []).map((event) => event.since))
+    const raised = chain?.findLast((event) => event.since === since)?.type === 'tidegate.alarm.raised'
     const shown = truth(device)
     if (raised !== shown)
       found.push(

@@ -76,6 +76,14 @@ export class SimulatedDevice {
     return this.#options.name
   }
 
+  /**
+   * Whether its readings say themselves in which order they were measured. Of a device with nothing but ids, gateways whose clocks differ
+   * cannot tell: its alarm may be wrong until its next reading.
+   */
+  get saysOrder(): boolean {
+    return this.#options.identification !== 'id'
+  }
+
   /** Readings that nobody has acknowledged. */
   get open(): number {
     return this.said.length - this.#oldest
