@@ -11,6 +11,8 @@ export interface ClearingHost {
   settled(): Offset
   /** Own readings of [from, to), without those that are declared missing. */
   read(from: Offset, to: Offset): AsyncIterable<readonly [offset: Offset, line: string]>
+  /** Whether a reading of another origin is declared missing. */
+  isMissing(origin: string, offset: Offset): boolean
   /** Declares an own reading missing because it is in the stream elsewhere. */
   skip(offset: Offset): void
   /** Resolves when everything declared so far is durable. */
@@ -41,6 +43,8 @@ export class Clearing {
   readonly #peers = new Map<string, Standing>()
   /** How far other origins have left, as far as is known. */
   readonly #settledOf = new Map<string, Offset>()
+  /** Of those, the ones that never will. */
+  readonly #skippedOf = new Map<string, Set<Offset>>()
   #released: Offset
   #running: Promise<void> | null = null
   #again = false
@@ -68,9 +72,13 @@ export class Clearing {
     return this.#peers.get(peer) ?? { kind: 'unknown' }
   }
 
-  /** Everything before `offset` of another origin has left. */
-  left(origin: string, offset: Offset): void {
+  /** Everything before `offset` of another origin has left, but for those that were `skipped`. */
+  left(origin: string, offset: Offset, skipped: readonly Offset[]): void {
     this.#settledOf.set(origin, Math.max(offset, this.settledOf(origin)))
+    const known = this.#skippedOf.get(origin)
+    // Those of before stay known: what was skipped never leaves.
+    if (known) for (const one of skipped) known.add(one)
+    else if (skipped.length > 0) this.#skippedOf.set(origin, new Set(skipped))
   }
 
   settledOf(origin: string): Offset {
@@ -141,6 +149,8 @@ export class Clearing {
 
   /** The rule: what has left stays, then the copy of the gateway with the smaller name. */
   #yieldsTo({ origin, offset }: Twin): boolean {
+    const isSkipped = this.#skippedOf.get(origin)?.has(offset) || this.#host.isMissing(origin, offset)
+    if (isSkipped) return false
     if (offset < this.settledOf(origin)) return true
     return origin.slice(0, origin.lastIndexOf('/')) < this.#host.gateway
   }

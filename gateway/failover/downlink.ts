@@ -50,8 +50,8 @@ export interface DownlinkHost {
   /** The peer is here again under this epoch: whatever was done in its place ends before this resolves. */
   arrived(peer: string, epoch: string): Promise<ReplicaKeeper>
   whenDurable(callback: (error: Error | null) => void): void
-  /** Own readings taken in so far, and how many of them have left; null when that cannot be told right now. */
-  clearing(): { head: Offset; settled: Offset | null }
+  /** Own readings taken in so far, and which of them have left, see `Answer`. */
+  clearing(): { head: Offset; settled: Offset | null; skipped: readonly Offset[] }
   mergeRules(sets: Record<string, SharedRules>): void
   /** The peer is about to stop. */
   leaving(peer: string): void

@@ -87,6 +87,7 @@ interface Barrier {
   next: Offset
   head: Offset
   settled: Offset
+  skipped: readonly Offset[]
 }
 
 /**
@@ -123,6 +124,7 @@ export class Failover {
         settled: () => this.#settledNow(),
         read: (from, to) => ownLines(outbox, from, to),
         skip: (offset) => outbox.declareRepeated(offset),
+        isMissing: (origin, offset) => this.#replicas.get(origin)?.isMissing(offset) ?? false,
         durable: () => this.#durable(),
         release: (limit) => outbox.holdBack(limit),
       },
@@ -354,14 +356,14 @@ export class Failover {
             this.#presenceChanged(peer, '')
           },
           inStep: () => this.#parts.events.inStep(peer),
-          stored: (_, { next, epoch, head, settled }) => {
+          stored: (_, { next, epoch, head, settled, skipped }) => {
             known.stored = next.readings
             if (known.uplink.inStep) this.durability.stored(peer, next)
             known.unsure = settled === null
             if (settled === null) this.#fencing.lost(peer)
             else {
               const origin = `${peer}/${epoch}`
-              known.barriers.push({ origin, next: next.readings, head, settled })
+              known.barriers.push({ origin, next: next.readings, head, settled, skipped })
               this.#passBarriers(origin)
             }
           },
@@ -394,6 +396,7 @@ export class Failover {
       clearing: () => ({
         head: outbox.next('readings'),
         settled: this.#settledNow() >= this.#sureFrom ? this.#settledNow() : null,
+        skipped: this.#twins.skipped(),
       }),
       mergeRules: (sets: Record<string, SharedRules>) =>
         tell(machine.mergeRules(new Map<string, NamedRules>(Object.entries(sets)), clock.now())),
@@ -442,7 +445,7 @@ export class Failover {
       })
       const newest = passed as Barrier | null
       if (!newest) continue
-      this.#clearing.left(origin, newest.settled)
+      this.#clearing.left(origin, newest.settled, newest.skipped)
       this.#clearing.stand(peer, { kind: 'present', passed: newest.next })
     }
   }

@@ -50,9 +50,17 @@ export type Answer =
   | { kind: 'welcome'; version: number; gateway: string; epoch: string; have: Record<Lane, LanePosition> | null }
   /**
    * Everything before `next` is on disk here. When it was heard, `head` own readings had been accepted, of which those before
-   * `settled` had left; null when that cannot be told right now: it is asked for again by the next beat.
+   * `settled` had left, but for those of `skipped`, which have copies that leave in their place. null when that cannot be told right
+   * now: it is asked for again by the next beat.
    */
-  | { kind: 'stored'; next: Record<Lane, Offset>; epoch: string; head: Offset; settled: Offset | null }
+  | {
+      kind: 'stored'
+      next: Record<Lane, Offset>
+      epoch: string
+      head: Offset
+      settled: Offset | null
+      skipped: readonly Offset[]
+    }
   | { kind: 'beat' }
   /** The session cannot go on; `code` says why, as in `TidegateError`. */
   | { kind: 'refused'; code: string; message: string }
@@ -95,7 +103,7 @@ export function decodeAnswer(bytes: Buffer): Answer {
   const { head } = unframe(bytes)
   switch (head['kind']) {
     case 'stored':
-      if (!isByLane(head['next'])) throw invalid(`its 'stored' has no lanes`)
+      if (!isByLane(head['next']) || !Array.isArray(head['skipped'])) throw invalid(`its 'stored' has no lanes`)
       return head as unknown as Answer
     case 'welcome':
     case 'beat':

@@ -61,6 +61,13 @@ export class Twins {
     return [...this.#twins.values()].flatMap((same) => [...same.values()].filter((twin) => twin.origin === origin))
   }
 
+  /** Own readings that were skipped for a copy, as long as that may matter. */
+  skipped(): Offset[] {
+    return [...this.#twins.values()].flatMap((same) =>
+      [...same.values()].flatMap(({ own }) => (own !== null && !own.kept ? [own.offset] : [])),
+    )
+  }
+
   /** The own copy was found, and its fate decided. */
   decide(twin: Twin, offset: Offset, kept: boolean): void {
     this.add({ ...twin, own: { offset, kept } })

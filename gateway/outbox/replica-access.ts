@@ -55,6 +55,11 @@ export class ReplicaAccess {
     return { next, lineage: this.patched ? null : lineage }
   }
 
+  /** Whether a reading is declared missing. */
+  isMissing(offset: Offset): boolean {
+    return this.#replica.lanes.readings.gaps.has(offset)
+  }
+
   /** See `Replica.accept`. */
   accept(lane: Lane, value: Buffer): Block | null {
     const taken = this.#replica.accept(lane, value)
