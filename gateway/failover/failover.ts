@@ -73,6 +73,8 @@ interface Peer {
   up: boolean
   downlink: Downlink | null
   greeted: boolean
+  /** It has begun a new epoch: what has left of those before is known only when its chain was read. */
+  unread: boolean
   /** It cannot say whether something of its own has left of which there is a copy here. */
   unsure: boolean
   /** How far it has the own readings. */
@@ -152,6 +154,7 @@ export class Failover {
       clock,
       random,
       answers: (peer) => this.#answers(peer),
+      read: (peer) => this.#chainRead(peer),
       durable: () => this.#durable(),
       filled: events.filled,
       troubled: events.troubled,
@@ -322,6 +325,7 @@ export class Failover {
       up: false,
       downlink: null,
       greeted: false,
+      unread: false,
       unsure: false,
       stored: 0,
       barriers: [],
@@ -390,6 +394,9 @@ export class Failover {
       refusal: () => outbox.refusal(),
       arrived: async (peer, epoch) => {
         await takeover.arrived(peer, epoch)
+        const known = this.#peers.get(peer)
+        const isOther = this.#replicas.all.some((replica) => replica.gateway === peer && replica.epoch !== epoch)
+        if (known && isOther) known.unread = true
         return this.#replicas.keeper(await this.#replicas.of(`${peer}/${epoch}`))
       },
       whenDurable: (callback) => outbox.whenDurable(callback),
@@ -411,7 +418,8 @@ export class Failover {
 
   /** What it says decides what may leave; otherwise it has to be fenced. */
   #answers(peer: string): boolean {
-    return this.#isPresent(peer) && this.#peers.get(peer)?.unsure === false
+    const known = this.#peers.get(peer)
+    return this.#isPresent(peer) && known?.unsure === false && !known.unread
   }
 
   #presenceChanged(peer: string, reason: string): void {
@@ -421,6 +429,7 @@ export class Failover {
     if (this.#isPresent(peer)) {
       // Nothing that it knows of the own readings is known yet: more leaves when it has answered.
       this.#clearing.stand(peer, { kind: 'present', passed: 0 })
+      if (known.unread) this.#fencing.lost(peer)
       for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
       events.peerPresent(peer)
       return
@@ -430,6 +439,14 @@ export class Failover {
     if (reason === '' || this.#stopping.signal.aborted) return
     this.#fencing.lost(peer)
     events.peerAway(peer, reason)
+  }
+
+  /** Its chain was read to the end, and fenced. */
+  #chainRead(peer: string): void {
+    const known = this.#peers.get(peer)
+    if (!known?.unread) return
+    known.unread = false
+    if (this.#answers(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
   }
 
   /** Lets go what the peers have passed, as far as their lanes are here. */

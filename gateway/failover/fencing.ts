@@ -16,6 +16,8 @@ interface Parts {
   random: Random
   /** What the peer says decides what may leave, so it need not be fenced. */
   answers(peer: string): boolean
+  /** The chain of the peer was read to its end. */
+  read(peer: string): void
   /** Resolves when everything that was taken in so far is durable. */
   durable(): Promise<void>
   filled(origin: string, from: Offset, count: number): void
@@ -112,12 +114,17 @@ export class Fencing implements Clearance {
     })
     await durable()
     this.#seen.set(peer, seen)
+    this.#parts.read(peer)
   }
 
   /** Where to begin to read the chain of a peer: behind what the replica of it has. */
   async #lookBack(central: CentralSession, peer: string): Promise<StreamSequence> {
     const known = this.#parts.replicas.all.filter((replica) => replica.gateway === peer)
-    const newest = Math.max(0, ...known.map((replica) => replica.lane('readings').cursor.sequence))
+    const lanes = known.map((replica) => replica.lane('readings'))
+    // Of an epoch that is not in the stream as a whole, what is there must be read, even if there is something newer behind it.
+    const open = lanes.filter(({ cursor, head }) => cursor.next < head)
+    if (open.length > 0) return Math.min(...open.map(({ cursor }) => cursor.sequence))
+    const newest = Math.max(0, ...lanes.map(({ cursor }) => cursor.sequence))
     if (newest > 0) return newest
     const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
     return Math.max(0, lastSequence - LOOK_BACK)
