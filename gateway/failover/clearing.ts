@@ -19,6 +19,8 @@ export interface ClearingHost {
   durable(): Promise<void>
   /** Own readings before this offset may leave. */
   release(limit: Offset): void
+  /** It could not be found out what may leave. */
+  failed(error: unknown): void
 }
 
 /** How one peer stands to this gateway's readings. */
@@ -46,7 +48,8 @@ export class Clearing {
   /** Of those, the ones that never will. */
   readonly #skippedOf = new Map<string, Set<Offset>>()
   #released: Offset
-  #running: Promise<void> | null = null
+  #busy = false
+  #running: Promise<void> = Promise.resolve()
   #again = false
   /** Counts withdrawals: what was begun before one must not be released after it. */
   #round = 0
@@ -95,17 +98,28 @@ export class Clearing {
   /** Looks whether more may leave. */
   advance(): void {
     this.#again = true
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null
-    })
+    if (this.#busy) return
+    this.#busy = true
+    this.#running = this.#run()
   }
 
   /** Resolves when nothing more may leave as things stand. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running
+    while (this.#busy) await this.#running
   }
 
   async #run(): Promise<void> {
+    try {
+      await this.#work()
+    } catch (error) {
+      // Nothing leaves until somebody asks again, which whoever makes the next commit does.
+      this.#host.failed(error)
+    }
+    this.#busy = false
+    if (this.#again) this.advance()
+  }
+
+  async #work(): Promise<void> {
     while (this.#again) {
       this.#again = false
       const round = this.#round

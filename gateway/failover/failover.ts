@@ -129,6 +129,7 @@ export class Failover {
         isMissing: (origin, offset) => this.#replicas.get(origin)?.isMissing(offset) ?? false,
         durable: () => this.#durable(),
         release: (limit) => outbox.holdBack(limit),
+        failed: (error) => events.troubled('clearing', error),
       },
       this.#twins,
     )
