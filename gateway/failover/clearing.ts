@@ -11,6 +11,8 @@ export interface ClearingHost {
   settled(): Offset
   /** Own readings of [from, to), without those that are declared missing. */
   read(from: Offset, to: Offset): AsyncIterable<readonly [offset: Offset, line: string]>
+  /** How far the centre has another origin, as far as its gateway has said. */
+  forwarded(origin: string): Offset
   /** Whether a reading of another origin is declared missing. */
   isMissing(origin: string, offset: Offset): boolean
   /** Declares an own reading missing because it is in the stream elsewhere. */
@@ -45,8 +47,6 @@ export class Clearing {
   readonly #peers = new Map<string, Standing>()
   /** How far other origins have left, as far as is known. */
   readonly #settledOf = new Map<string, Offset>()
-  /** Of those, the ones that never will. */
-  readonly #skippedOf = new Map<string, Set<Offset>>()
   #released: Offset
   #busy = false
   #running: Promise<void> = Promise.resolve()
@@ -75,17 +75,13 @@ export class Clearing {
     return this.#peers.get(peer) ?? { kind: 'unknown' }
   }
 
-  /** Everything before `offset` of another origin has left, but for those that were `skipped`. */
-  left(origin: string, offset: Offset, skipped: readonly Offset[]): void {
+  /** Everything before `offset` of another origin has left, but for what is declared missing. */
+  left(origin: string, offset: Offset): void {
     this.#settledOf.set(origin, Math.max(offset, this.settledOf(origin)))
-    const known = this.#skippedOf.get(origin)
-    // Those of before stay known: what was skipped never leaves.
-    if (known) for (const one of skipped) known.add(one)
-    else if (skipped.length > 0) this.#skippedOf.set(origin, new Set(skipped))
   }
 
   settledOf(origin: string): Offset {
-    return this.#settledOf.get(origin) ?? 0
+    return Math.max(this.#settledOf.get(origin) ?? 0, this.#host.forwarded(origin))
   }
 
   /** What has not left waits again. Call it only while nothing is on its way. */
@@ -163,8 +159,8 @@ export class Clearing {
 
   /** The rule: what has left stays, then the copy of the gateway with the smaller name. */
   #yieldsTo({ origin, offset }: Twin): boolean {
-    const isSkipped = this.#skippedOf.get(origin)?.has(offset) || this.#host.isMissing(origin, offset)
-    if (isSkipped) return false
+    // What was skipped there leaves from here, or from a third one.
+    if (this.#host.isMissing(origin, offset)) return false
     if (offset < this.settledOf(origin)) return true
     return origin.slice(0, origin.lastIndexOf('/')) < this.#host.gateway
   }

@@ -126,6 +126,7 @@ export class Failover {
         settled: () => this.#settledNow(),
         read: (from, to) => ownLines(outbox, from, to),
         skip: (offset) => outbox.declareRepeated(offset),
+        forwarded: (origin) => this.#replicas.get(origin)?.lane('readings').cursor.next ?? 0,
         isMissing: (origin, offset) => this.#replicas.get(origin)?.isMissing(offset) ?? false,
         durable: () => this.#durable(),
         release: (limit) => outbox.holdBack(limit),
@@ -347,7 +348,8 @@ export class Failover {
           },
           progress: (lane): LaneProgress => {
             const { cursor, tail } = outbox.lane(lane)
-            return { next: cursor.next, sequence: cursor.sequence, tail }
+            const skipped = lane === 'readings' ? this.#twins.skipped() : []
+            return { next: cursor.next, sequence: cursor.sequence, tail, skipped }
           },
           lineageAt: (lane, offset) => outbox.lane(lane).lineageAt(offset),
           blocks: (lane, from, maxBytes) => outbox.blocks(lane, from, maxBytes),
@@ -463,7 +465,8 @@ export class Failover {
       })
       const newest = passed as Barrier | null
       if (!newest) continue
-      this.#clearing.left(origin, newest.settled, newest.skipped)
+      this.#replicas.skipped(origin, newest.skipped)
+      this.#clearing.left(origin, newest.settled)
       this.#clearing.stand(peer, { kind: 'present', passed: newest.next })
     }
   }

@@ -139,6 +139,6 @@ export class Fencing implements Clearance {
     if (fresh > 0) filled(origin, facts.from, fresh)
     const { cursor } = lane
     if (facts.to >= cursor.next) lane.moveCursor({ ...cursor, next: facts.to + 1, sequence })
-    clearing.left(origin, facts.to + 1, [])
+    clearing.left(origin, facts.to + 1)
   }
 }

@@ -21,6 +21,8 @@ export interface LaneProgress {
   next: Offset
   sequence: StreamSequence
   tail: Offset
+  /** Those before `next` that the centre does not have, because their copies leave in their place, as long as that may matter. */
+  skipped: readonly Offset[]
 }
 
 /** A named set of rules as gateways exchange it. */

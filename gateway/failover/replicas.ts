@@ -84,10 +84,23 @@ export class Replicas {
         for (const [i, line] of linesOf(block).entries()) yield [block.first + i, line] as const
       },
       declare: (lane: Lane, gap: Gap) => replica.declare(lane, gap),
-      follow: (lane: Lane, { next, sequence, tail }: LaneProgress) => replica.follow(lane, { next, sequence }, tail),
+      follow: (lane: Lane, { next, sequence, tail, skipped }: LaneProgress) => {
+        if (lane === 'readings') this.skipped(origin, skipped)
+        return replica.follow(lane, { next, sequence }, tail)
+      },
       heard: (reading, offset) => this.hear(origin, reading, offset),
       heeded: (event, offset) => tell(machine.heed(origin, event, offset)),
     }
+  }
+
+  /** Readings that their gateway does not send, because their copies leave in their place. */
+  skipped(origin: string, offsets: readonly Offset[]): void {
+    const replica = this.#replicas.get(origin)
+    if (!replica) return
+    const { next } = replica.end('readings')
+    for (const offset of offsets)
+      if (offset < next && !replica.isMissing(offset))
+        replica.declare('readings', { from: offset, to: offset, reason: 'repeated' })
   }
 
   /** A reading of a peer, however it came here. */

@@ -22,6 +22,7 @@ function gateway(count: number) {
       async *read(from, to) {
         for (let offset = from; offset < to; offset++) yield [offset, encodeLine(reading(offset))] as const
       },
+      forwarded: () => 0,
       isMissing: (origin, offset) => missing.has(`${origin}#${offset}`),
       skip: (offset) => skipped.push(offset),
       durable: async () => undefined,
@@ -90,7 +91,7 @@ describe('own readings', () => {
     const { clearing, copy, skipped } = gateway(10)
     copy('gw-c/1', 5, 50)
     copy('gw-c/1', 6, 51)
-    clearing.left('gw-c/1', 51, [])
+    clearing.left('gw-c/1', 51)
     clearing.stand('gw-c', { kind: 'fenced' })
     await clearing.idle()
     expect(skipped).toEqual([5])
@@ -101,7 +102,8 @@ describe('own readings', () => {
     copy('gw-c/1', 5, 50)
     copy('gw-a/1', 6, 60)
     missing.add('gw-a/1#60')
-    clearing.left('gw-c/1', 100, [50])
+    missing.add('gw-c/1#50')
+    clearing.left('gw-c/1', 100)
     clearing.stand('gw-c', { kind: 'fenced' })
     await clearing.idle()
     expect(skipped).toEqual([])
@@ -118,7 +120,7 @@ describe('own readings', () => {
     clearing.stand('gw-c', { kind: 'unknown' })
     expect(released()).toBe(4)
     copy('gw-c/1', 5, 50)
-    clearing.left('gw-c/1', 51, [])
+    clearing.left('gw-c/1', 51)
     clearing.stand('gw-c', { kind: 'fenced' })
     await clearing.idle()
     expect([released(), skipped]).toEqual([10, [5]])
@@ -131,7 +133,7 @@ describe('copies', () => {
     copy('gw-a/1', 2, 20)
     expect(notes.size).toBe(1)
     settle(10)
-    clearing.left('gw-a/1', 21, [])
+    clearing.left('gw-a/1', 21)
     twins.prune(10, (origin) => clearing.settledOf(origin))
     expect([twins.any, notes.size]).toEqual([false, 0])
   })
