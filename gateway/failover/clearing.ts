@@ -158,7 +158,8 @@ export class Clearing {
   }
 
   /** The rule: what has left stays, then the copy of the gateway with the smaller name. */
-  #yieldsTo({ origin, offset }: Twin): boolean {
+  #yieldsTo({ origin, offset, left }: Twin): boolean {
+    if (left) return true
     // What was skipped there leaves from here, or from a third one.
     if (this.#host.isMissing(origin, offset)) return false
     if (offset < this.settledOf(origin)) return true

@@ -108,7 +108,7 @@ export class Takeover {
   }
 
   async #look(): Promise<void> {
-    const { clock, replicas, takeoverAfter } = this.#parts
+    const { clock, replicas, twins, takeoverAfter } = this.#parts
     const now = clock.monotonic()
     for (const replica of replicas.all) {
       const peer = this.#peers.get(replica.gateway)
@@ -120,6 +120,7 @@ export class Takeover {
       const isTaken = this.#taken.has(replica.origin)
       if (isOrphan && !pending) {
         await this.#giveBack(replica.origin)
+        twins.gone(replica.origin, (offset) => replica.isMissing(offset))
         await replicas.drop(replica.origin)
       } else if (!isTaken && (isSilent || isOrphan) && now >= (this.#notBefore.get(replica.origin) ?? 0))
         await this.#take(replica)

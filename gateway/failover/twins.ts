@@ -11,6 +11,8 @@ export interface Twin {
   until: Offset
   /** The own copy, once its turn has come: null = it was not found yet. */
   own: { offset: Offset; kept: boolean } | null
+  /** The peer's copy is known to be in the stream, although its replica is here no more. */
+  left?: boolean
 }
 
 /** Where twins are kept durably, with the commit that is being gathered. */
@@ -81,12 +83,28 @@ export class Twins {
    */
   prune(settled: Offset, settledOf: (origin: string) => Offset): void {
     for (const [fingerprint, same] of this.#twins)
-      for (const [origin, twin] of same) {
-        if (twin.until > settled || twin.offset >= settledOf(origin)) continue
-        same.delete(origin)
-        if (same.size === 0) this.#twins.delete(fingerprint)
-        this.#store.noteTwin(nameOf(twin), null)
+      for (const [origin, twin] of [...same]) {
+        if (twin.until > settled || (!twin.left && twin.offset >= settledOf(origin))) continue
+        this.#delete(fingerprint, twin)
       }
+  }
+
+  /**
+   * The replica of an origin is about to go: all of it is in the stream, or was left out.
+   *
+   * @param isMissing what was left out
+   */
+  gone(origin: string, isMissing: (offset: Offset) => boolean): void {
+    for (const twin of this.ofOrigin(origin))
+      if (isMissing(twin.offset)) this.#delete(twin.fingerprint, twin)
+      else this.add({ ...twin, left: true })
+  }
+
+  #delete(fingerprint: string, twin: Twin): void {
+    const same = this.#twins.get(fingerprint)
+    same?.delete(twin.origin)
+    if (same?.size === 0) this.#twins.delete(fingerprint)
+    this.#store.noteTwin(nameOf(twin), null)
   }
 
   #put(twin: Twin): void {
