@@ -5,6 +5,8 @@ import { fingerprint, type Twin, type Twins } from './twins.ts'
 export interface ClearingHost {
   /** This gateway's name. */
   readonly gateway: string
+  /** The others. Nothing leaves before it is known how each of them stands. */
+  readonly peers: readonly string[]
   /** One past the newest durable own reading. */
   head(): Offset
   /** Highest own cursor that there ever was. */
@@ -50,6 +52,7 @@ export class Clearing {
   constructor(host: ClearingHost, twins: Twins) {
     this.#host = host
     this.#twins = twins
+    for (const peer of host.peers) this.#peers.set(peer, { kind: 'unknown' })
     this.#released = host.settled()
     host.release(this.#released)
   }

@@ -116,7 +116,10 @@ export class Fencing implements Clearance {
 
   /** Where to begin to read the chain of a peer: behind what the replica of it has. */
   async #lookBack(central: CentralSession, peer: string): Promise<StreamSequence> {
-    const known = this.#parts.replicas.all.filter((replica) => replica.gateway === peer)
+    const { replicas, clearing } = this.#parts
+    const known = replicas.all.filter((replica) => replica.gateway === peer)
+    // What is not read again has left, or it would not be known how far the centre has it.
+    for (const replica of known) clearing.left(replica.origin, replica.lane('readings').cursor.next)
     const newest = Math.max(0, ...known.map((replica) => replica.lane('readings').cursor.sequence))
     if (newest > 0) return newest
     const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
