@@ -414,7 +414,7 @@ export class Failover {
 
   #isPresent(peer: string): boolean {
     const known = this.#peers.get(peer)
-    return known !== undefined && known.up && known.greeted
+    return known?.up === true && known.greeted
   }
 
   /** What it says decides what may leave; otherwise it has to be fenced. */

@@ -171,7 +171,10 @@ export class Uplink {
     })
     const beat = (): void => {
       if (over.signal.aborted) return
-      if (clock.monotonic() - heardAt > settings.awayAfter) return end(`${peer} says nothing`)
+      if (clock.monotonic() - heardAt > settings.awayAfter) {
+        end(`${peer} says nothing`)
+        return
+      }
       const lanes = byLane((lane) => host.progress(lane))
       session.send(encodeMessage({ kind: 'beat', lanes })).catch((error: unknown) => end(describeError(error)))
       stopBeat = clock.after(settings.heartbeat, beat)
