@@ -5,6 +5,8 @@ import { fingerprint, type Twin, type Twins } from './twins.ts'
 export interface ClearingHost {
   /** This gateway's name. */
   readonly gateway: string
+  /** The others. Nothing leaves before it is known how each of them stands. */
+  readonly peers: readonly string[]
   /** One past the newest durable own reading. */
   head(): Offset
   /** Highest own cursor that there ever was. */
@@ -49,6 +51,7 @@ export class Clearing {
   readonly #settledOf = new Map<string, Offset>()
   #released: Offset
   #busy = false
+  #located = false
   #running: Promise<void> = Promise.resolve()
   #again = false
   /** Counts withdrawals: what was begun before one must not be released after it. */
@@ -57,6 +60,7 @@ export class Clearing {
   constructor(host: ClearingHost, twins: Twins) {
     this.#host = host
     this.#twins = twins
+    for (const peer of host.peers) this.#peers.set(peer, { kind: 'unknown' })
     this.#released = host.settled()
     host.release(this.#released)
   }
@@ -89,6 +93,14 @@ export class Clearing {
     this.#round++
     this.#released = Math.min(this.#released, this.#host.settled())
     this.#host.release(this.#released)
+  }
+
+  /**
+   * The end of the own chain is known: what may have left in an earlier life, unknown to its disk, is known to have left or not. Nothing is
+   * decided before.
+   */
+  locate(): void {
+    this.#located = true
   }
 
   /** Looks whether more may leave. */
@@ -133,6 +145,7 @@ export class Clearing {
   }
 
   #target(): Offset {
+    if (!this.#located) return this.#released
     let to = this.#host.head()
     for (const standing of this.#peers.values()) {
       if (standing.kind === 'unknown') return this.#released

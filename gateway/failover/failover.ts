@@ -107,8 +107,11 @@ export class Failover {
   readonly #stopping = new AbortController()
   #takeover: Takeover | null = null
   #settled: Offset
-  /** When a copy of an own reading was heard of, own readings before this offset may have been on their way. */
-  #sureFrom: Offset = 0
+  /**
+   * When a copy of an own reading was heard of, own readings before this offset may have been on their way. A start counts as such a
+   * moment: the cursor on disk is older than what had left by the end of the last life.
+   */
+  #sureFrom: Offset
   #running: Promise<unknown> = Promise.resolve()
   #stopLook: () => void = () => {}
 
@@ -118,10 +121,12 @@ export class Failover {
     const { site, gateway, peers, ackTimeout } = settings
     const readings = outbox.lane('readings')
     this.#settled = readings.cursor.next
+    this.#sureFrom = outbox.durable('readings')
     this.#twins = new Twins(outbox)
     this.#clearing = new Clearing(
       {
         gateway,
+        peers,
         head: () => outbox.durable('readings'),
         settled: () => this.#settledNow(),
         read: (from, to) => ownLines(outbox, from, to),
@@ -225,6 +230,7 @@ export class Failover {
           },
           down: (_, reason) => {
             known.greeted = false
+            takeover.left(peer, false)
             this.#presenceChanged(peer, reason)
           },
         })
@@ -366,9 +372,14 @@ export class Failover {
           stored: (_, { next, epoch, head, settled, skipped }) => {
             known.stored = next.readings
             if (known.uplink.inStep) this.durability.stored(peer, next)
+            const wasUnsure = known.unsure
             known.unsure = settled === null
-            if (settled === null) this.#fencing.lost(peer)
-            else {
+            if (settled === null) {
+              // Once: a fence serves until the peer writes behind it, and then this gateway hears of that on its own chain.
+              if (!wasUnsure) this.#fencing.lost(peer)
+            } else {
+              // It decides with this one again: the fence, which it need not have seen, says nothing any more.
+              if (wasUnsure && this.#isPresent(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
               const origin = `${peer}/${epoch}`
               known.barriers.push({ origin, next: next.readings, head, settled, skipped })
               this.#passBarriers(origin)
@@ -416,7 +427,7 @@ export class Failover {
 
   #isPresent(peer: string): boolean {
     const known = this.#peers.get(peer)
-    return known !== undefined && known.up && known.greeted
+    return known?.up === true && known.greeted
   }
 
   /** What it says decides what may leave; otherwise it has to be fenced. */
@@ -431,6 +442,7 @@ export class Failover {
     if (!known) return
     if (this.#isPresent(peer)) {
       // Nothing that it knows of the own readings is known yet: more leaves when it has answered.
+      known.unsure = false
       this.#clearing.stand(peer, { kind: 'present', passed: 0 })
       if (known.unread) this.#fencing.lost(peer)
       for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
@@ -438,7 +450,6 @@ export class Failover {
       return
     }
     if (!known.up) known.barriers = []
-    if (!known.greeted) this.#takeover?.left(peer, false)
     if (reason === '' || this.#stopping.signal.aborted) return
     this.#fencing.lost(peer)
     events.peerAway(peer, reason)

@@ -58,6 +58,7 @@ export class Fencing implements Clearance {
     const isNew = upTo > this.#newerThan
     this.#newerThan = Math.max(this.#newerThan, upTo)
     return this.#inTurn(async () => {
+      clearing.locate()
       if (isNew) clearing.withdraw()
       for (const peer of this.#away()) clearing.stand(peer, { kind: 'unknown' })
       const isContended = fencedBy.some((peer) => !answers(peer))

@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { FAILOVER, type Site, type SiteSummary } from '../../simulators/site/index.ts'
+import { seededRandom } from '../../sync/runtime/index.ts'
 import { acknowledgedMore, onSite } from '../support/site.ts'
+import { apart, expectNoReadingLost, expectNothingLost, inStep, PAIR, tookOver, waiting } from './support/pair.ts'
 
-const PAIR = { devices: 40, rate: 20, gateways: 2 } as const
-
-/** The end of every test here. What needs gateways that know of each other is asked for once they do. */
-async function expectNothingLost(site: Site): Promise<SiteSummary> {
-  const { summary } = await site.finish()
-  expect(summary).toMatchObject({ lost: 0, reordered: 0, invented: 0, buffered: 0 })
-  expect(summary.acknowledged).toBeGreaterThan(0)
-  if (FAILOVER) {
-    expect(summary.doubled).toBe(0)
-    expect(summary.events).toMatchObject({ missed: 0, doubled: 0 })
-    expect(summary.findings).toEqual([])
-  }
-  return summary
-}
+const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000)
+const LONG = { timeout: 90_000 }
 
 describe('a pair of gateways', () => {
   it('has all devices of one that is killed within seconds, and loses nothing over its death and return', {
@@ -57,7 +46,7 @@ describe('a pair of gateways', () => {
       await site.healPeers()
       await site.healLink()
       expect(site.view()).toMatchObject({ linkCut: false, peersCut: false })
-      expect(await expectNothingLost(site)).toMatchObject({ cuts: 1, kills: 0, failoverMs: { moves: 0, p50: null } })
+      expect(await expectNoReadingLost(site)).toMatchObject({ cuts: 1, kills: 0, failoverMs: { moves: 0, p50: null } })
     })
   })
 
@@ -79,6 +68,122 @@ describe('a pair of gateways', () => {
       const summary = await expectNothingLost(site)
       expect(summary).toMatchObject({ kills: 1, wipes: 1 })
       expect(summary.gateways[0]?.accepted).toBeGreaterThanOrEqual(accepted)
+    })
+  })
+
+  it(`survives the death of either at any moment, with its disk or without (seed ${SEED})`, LONG, async () => {
+    const random = seededRandom(SEED)
+    await onSite(PAIR, async (site) => {
+      for (let round = 0; round < 4; round++) {
+        await inStep(site)
+        await acknowledgedMore(site, 100 + Math.floor(random.next() * 300))
+        const which = round % 2
+        const wiped = round >= 2
+        if (wiped) await inStep(site)
+        await site.killGateway(which)
+        if (wiped) await site.wipeGateway(which)
+        await acknowledgedMore(site, 100 + Math.floor(random.next() * 400))
+        await site.startGateway(which)
+      }
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 4, wipes: 2 })
+    })
+  })
+
+  it('has everything of one that dies with its disk while nothing had reached the centre', LONG, async () => {
+    await onSite(PAIR, async (site) => {
+      await inStep(site)
+      await site.cutLink()
+      await waiting(site, 0, 500)
+      await inStep(site)
+      await site.killGateway(0)
+      await site.wipeGateway(0)
+      await tookOver(site, 1)
+      await acknowledgedMore(site, 200)
+      await site.healLink()
+      await acknowledgedMore(site, 200)
+      expect(await expectNothingLost(site)).toMatchObject({ wipes: 1 })
+    })
+  })
+
+  it('stores nothing twice while both reach the centre and not each other', LONG, async () => {
+    await onSite(PAIR, async (site) => {
+      await inStep(site)
+      await site.cutPeers()
+      await apart(site)
+      await acknowledgedMore(site, 500)
+      // Its devices repeat at the other one what they have no answer for.
+      await site.killGateway(1)
+      await acknowledgedMore(site, 300)
+      await site.startGateway(1)
+      await acknowledgedMore(site, 300)
+      await site.healPeers()
+      await inStep(site)
+      await expectNoReadingLost(site)
+    })
+  })
+
+  it('bears one that was frozen for longer than it takes to be taken over', LONG, async () => {
+    await onSite(PAIR, async (site) => {
+      await inStep(site)
+      const pid = site.gateways[0]?.process.pid
+      if (typeof pid !== 'number') throw new Error('the first gateway does not run')
+      process.kill(pid, 'SIGSTOP')
+      try {
+        await tookOver(site, 1)
+        await acknowledgedMore(site, 200)
+      } finally {
+        process.kill(pid, 'SIGCONT')
+      }
+      await inStep(site)
+      await acknowledgedMore(site, 300)
+      await expectNoReadingLost(site)
+    })
+  })
+
+  it.each([
+    [0, 1],
+    [1, 0],
+  ])('goes on when both have died and %i returns first', LONG, async (first, second) => {
+    await onSite(PAIR, async (site) => {
+      await inStep(site)
+      await acknowledgedMore(site, 300)
+      await Promise.all([site.killGateway(0), site.killGateway(1)])
+      await site.startGateway(first)
+      await tookOver(site, first)
+      await acknowledgedMore(site, 200)
+      await site.startGateway(second)
+      await inStep(site)
+      await acknowledgedMore(site, 200)
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 2 })
+    })
+  })
+
+  it('is restarted one after the other without any device noticing more than a reconnect', LONG, async () => {
+    await onSite(PAIR, async (site) => {
+      for (const { process } of site.gateways) {
+        await inStep(site)
+        await acknowledgedMore(site, 200)
+        await process.stop()
+        await acknowledgedMore(site, 200)
+        await process.start()
+      }
+      await inStep(site)
+      await acknowledgedMore(site, 200)
+      expect(site.view().fleet).toMatchObject({ dropped: 0, online: PAIR.devices })
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 0 })
+    })
+  })
+
+  it('loses and doubles nothing on a centre of three servers either', LONG, async () => {
+    await onSite({ ...PAIR, nodes: 3 }, async (site) => {
+      for (const which of [0, 1]) {
+        await inStep(site)
+        await acknowledgedMore(site, 300)
+        await site.killGateway(which)
+        await acknowledgedMore(site, 300)
+        await site.startGateway(which)
+      }
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 2 })
     })
   })
 })

@@ -17,6 +17,7 @@ function gateway(count: number) {
   const clearing = new Clearing(
     {
       gateway: 'gw-b',
+      peers: [],
       head: () => count,
       settled: () => settled,
       async *read(from, to) {
@@ -35,6 +36,7 @@ function gateway(count: number) {
     },
     twins,
   )
+  clearing.locate()
   const copy = (origin: string, own: Offset, offset: Offset): void => {
     const print = fingerprint(reading(own))
     if (print) twins.add({ fingerprint: print, origin, offset, until: count, own: null })
