@@ -25,9 +25,10 @@ export function mqttPeerDialer(settings: PeerSettings): PeerDialer {
       const address = settings.peers.find(({ gateway }) => gateway === peer)
       if (address === undefined) throw new PeerDialError(peer, 'it is not one of the peers')
       // Only when there is a peer to dial: a gateway that is alone can do without the library.
-      const { MqttClient } = await import('mqtt')
+      // By its default: in the bundle, what a CommonJS package exports has no other names.
+      const { default: mqtt } = await import('mqtt')
       if (signal.aborted) throw new PeerDialError(peer, 'dialling was given up')
-      const client = new MqttClient(() => connectTo(address), clientOptions(settings, names))
+      const client = new mqtt.MqttClient(() => connectTo(address), clientOptions(settings, names))
       const session = new MqttSession(peer, client, names)
       const giveUp = (why: string) => () => session.abandon(new Error(why))
       const abort = giveUp('dialling was given up')
