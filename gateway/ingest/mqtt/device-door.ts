@@ -66,32 +66,29 @@ export class DoorOfDevices implements DeviceDoor {
   async empty({ atOnce, pause: between, patience }: LeavePace, signal: AbortSignal): Promise<void> {
     while (this.#inside.size > 0 && !signal.aborted) {
       const group = [...this.#inside].slice(0, atOnce)
-      await Promise.all(group.map((connection) => this.#seeOff(connection, patience)))
+      await Promise.all(group.map((connection) => this.#seeOff(connection, patience, signal)))
       if (this.#inside.size > 0) await pause(this.#clock, between, signal)
     }
   }
 
-  async #seeOff(connection: GuardedSocket, patience: Millis): Promise<void> {
+  async #seeOff(connection: GuardedSocket, patience: Millis, signal: AbortSignal): Promise<void> {
     connection.rest()
     const gone = new Promise<void>((resolve) => connection.once('close', resolve))
     if (connection.destroyed) return
-    await this.#within(patience, Promise.race([connection.whenIdle(), gone]))
+    await this.#within(patience, signal, Promise.race([connection.whenIdle(), gone]))
     // The last acknowledgements of QoS 2 are a few promises behind.
     await new Promise((resolve) => setImmediate(resolve))
     if (connection.destroyed) return
     connection.hangUp()
-    await this.#within(patience, gone)
+    await this.#within(patience, signal, gone)
     connection.destroy()
     this.#inside.delete(connection)
   }
 
-  #within(time: Millis, what: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.#clock.after(time, resolve)
-      void what.then(() => {
-        stop()
-        resolve()
-      })
-    })
+  /** Resolves when that has happened, or it has taken too long, or nobody wants it any more. */
+  async #within(time: Millis, signal: AbortSignal, what: Promise<void>): Promise<void> {
+    const over = new AbortController()
+    void what.then(() => over.abort())
+    await pause(this.#clock, time, AbortSignal.any([signal, over.signal]))
   }
 }
