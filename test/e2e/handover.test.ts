@@ -106,4 +106,22 @@ describe('a handover', () => {
       expect(summary.events).toMatchObject({ missed: 0, doubled: 0 })
     })
   })
+
+  it('of one of three leaves its devices to the other two', { timeout: 120_000 }, async () => {
+    await onSite({ devices: 30, rate: 20, gateways: 3 }, async (site) => {
+      await homes(site, 10, 10, 10)
+      await acknowledgedMore(site, 300)
+      const report = JSON.parse(await tidegate(site, 0, 'handover', '--json')) as HandoverReport
+      expect(report).toMatchObject({ asked: 10, peers: ['gw-2', 'gw-3'] })
+      await expect.poll(() => site.view().fleet.homes[0], { timeout: 15_000 }).toBe(0)
+      await acknowledgedMore(site, 500)
+      await site.killGateway(0)
+      await acknowledgedMore(site, 300)
+      await site.startGateway(0)
+      await acknowledgedMore(site, 100)
+      const { summary } = await site.finish()
+      expect(summary).toMatchObject({ lost: 0, doubled: 0, reordered: 0, buffered: 0, findings: [] })
+      expect(summary.events).toMatchObject({ missed: 0, doubled: 0 })
+    })
+  })
 })
