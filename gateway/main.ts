@@ -6,9 +6,10 @@ import { startApi } from './api/index.ts'
 import type { Config } from './config/index.ts'
 import { startCore } from './core.ts'
 import { mqttPeerDialer } from './failover/link/index.ts'
+import { Handover } from './handover.ts'
 import type { IngestCounter } from './ingest/index.ts'
 import { type MqttCounter, startMqtt } from './ingest/mqtt/index.ts'
-import { Counters, createLog, type GatewayStatus, type Log, ReadingTap } from './observe/index.ts'
+import { Counters, createLog, type GatewayStatus, healthOf, type Log, ReadingTap } from './observe/index.ts'
 import { type Disk, levelDisk } from './ports/index.ts'
 import { coreSettings, mqttSettings, natsSettings, peerSettings } from './settings.ts'
 
@@ -27,6 +28,8 @@ export interface Gateway {
   /** Where the HTTP API is. */
   readonly api: string
   status(): Promise<GatewayStatus>
+  /** Aborts when everything is handed over to the peers, and somebody has asked for the process to end then. */
+  readonly handedOver: AbortSignal
   /** Takes no more, answers what is under way, closes the store. Whatever was not forwarded is forwarded after the next start. */
   stop(): Promise<void>
 }
@@ -77,11 +80,14 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     })
     parts.push(() => mqtt.close())
     core.meetPeers(mqtt.peers)
+    const pending = (): number => Object.values(outbox.status().lanes).reduce((sum, lane) => sum + lane.pending, 0)
+    const handover = new Handover({ devices: mqtt.devices, failover, pending, clock, log })
+    parts.push(() => handover.farewell())
     const listeners = mqtt.addresses.map(({ url }) => url)
 
     const status = async (): Promise<GatewayStatus> => {
       const committed = await outbox.lane('readings').oldestPending()
-      return {
+      const now: Omit<GatewayStatus, 'health'> = {
         site,
         gateway,
         at: clock.now(),
@@ -95,12 +101,16 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
         outbox: outbox.status(),
         oldestPending: committed === null ? null : clock.now() - committed,
         failover: failover?.status() ?? null,
+        handover: handover.status(),
         counters: counters.toJSON(),
       }
+      return { ...now, health: healthOf(now) }
     }
     const { dataDir } = config
     const events = outbox.lane('events')
-    const api = await startApi({ ...config.api, dataDir, desk, events, tap, status, clock, log })
+    const ending = new AbortController()
+    const end = (): void => ending.abort()
+    const api = await startApi({ ...config.api, dataDir, desk, events, tap, status, handover, end, clock, log })
     parts.push(() => api.stop())
     if (config.flows.enabled) parts.push(await startNodeRed(config, { clock, random, log }))
     log.info({ listeners, dataDir }, 'the gateway takes readings')
@@ -108,6 +118,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
       listeners,
       api: api.url,
       status,
+      handedOver: ending.signal,
       async stop() {
         log.info({}, 'stopping')
         await stopAll()

@@ -8,11 +8,13 @@ import { OperatorError, UsageError } from '../../sync/contract/index.ts'
 import type { LaneSource } from '../../sync/forward/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
 import type { AlarmDesk } from '../alarms/index.ts'
-import type { Log, ReadingTap } from '../observe/index.ts'
+import type { Handover } from '../handover.ts'
+import type { GatewayStatus, Log, ReadingTap } from '../observe/index.ts'
 import { alarmRoutes } from './alarms.ts'
 import { removeApiFile, tokenOf, writeApiFile } from './api-file.ts'
 import { eventRoutes } from './events.ts'
 import { failureOf } from './failure.ts'
+import { handoverRoutes } from './handover.ts'
 import { readingRoutes } from './readings.ts'
 import { ruleRoutes } from './rules.ts'
 
@@ -23,7 +25,10 @@ export interface ApiParts {
   desk: AlarmDesk
   events: LaneSource
   tap: ReadingTap
-  status(): Promise<object>
+  status(): Promise<GatewayStatus>
+  handover: Handover
+  /** The process is to end. */
+  end(): void
   clock: Clock
   log: Log
 }
@@ -98,8 +103,13 @@ function appOf(parts: ApiParts, token: string, signal: AbortSignal): Hono {
     }),
   )
   app.get('/status', async (c) => c.json(await status()))
+  app.get('/health', async (c) => {
+    const { health } = await status()
+    return c.json(health, health.state === 'closed' ? 503 : 200)
+  })
   app.route('/rules', ruleRoutes(desk))
   app.route('/alarms', alarmRoutes(desk, clock))
+  app.route('/handover', handoverRoutes(parts))
   app.route('/events', eventRoutes(parts, signal))
   app.route('/readings', readingRoutes(tap, clock, signal))
   app.notFound((c) => {

@@ -11,6 +11,8 @@ export const EXIT = {
   usage: 2,
   /** Only a person can mend it (configuration, damage, a second process): starting again will not help. */
   operator: 3,
+  /** `tidegate run` has handed over to its peers, and was asked to end then: not to be started again by itself. */
+  handedOver: 4,
   /** Stopped by Ctrl-C or SIGTERM before it was done. */
   interrupted: 130,
 } as const

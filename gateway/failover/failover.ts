@@ -1,4 +1,11 @@
-import type { Millis, Offset, ThresholdEvent } from '../../sync/contract/index.ts'
+import {
+  LANES,
+  type Lane,
+  type Millis,
+  type Offset,
+  StopAcceptingError,
+  type ThresholdEvent,
+} from '../../sync/contract/index.ts'
 import type { Clearance } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Journal } from '../ingest/index.ts'
@@ -11,6 +18,7 @@ import { alone, ReplicatedDurability } from './durability.ts'
 import type { FailoverEvents } from './events.ts'
 import { Fencing } from './fencing.ts'
 import type { PeerDialer, PeerHost } from './link/index.ts'
+import { Notices } from './notices.ts'
 import type { LaneProgress, SharedRules } from './protocol.ts'
 import { Replicas } from './replicas.ts'
 import { type Carry, Takeover } from './takeover.ts'
@@ -48,18 +56,22 @@ export interface PeerStatus {
   present: boolean
   /** It has all that is here. */
   inStep: boolean
-  /** Own readings that it does not have yet. */
+  /** Own records of all lanes that it does not have yet. */
   behind: number
   /** Readings of it here that the centre does not have, as far as is known. */
   holds: number
-  /** Its readings are forwarded here. */
+  /** Its alarms are decided here, and its readings forwarded. */
   takenOver: boolean
+  /** It takes no devices: it has handed over, or is about to stop. */
+  leaving: boolean
 }
 
 export interface FailoverStatus {
   durability: Durability
   /** Replicated, but no peer is in step: what is acknowledged now is on one disk. */
   degraded: boolean
+  /** ... and therefore nothing is acknowledged. */
+  refuses: boolean
   peers: readonly PeerStatus[]
 }
 
@@ -77,8 +89,10 @@ interface Peer {
   unread: boolean
   /** It cannot say whether something of its own has left of which there is a copy here. */
   unsure: boolean
-  /** How far it has the own readings. */
-  stored: Offset
+  /** How far it has the own lanes. */
+  stored: Readonly<Record<Lane, Offset>>
+  /** It has said that it goes. */
+  leaving: boolean
   /** Its answers that wait until its lane is here as far as they say. */
   barriers: Barrier[]
 }
@@ -106,6 +120,9 @@ export class Failover {
   readonly #peers = new Map<string, Peer>()
   readonly #stopping = new AbortController()
   #takeover: Takeover | null = null
+  readonly #notices: Notices
+  /** Peers decide here: nothing is taken in. */
+  #left = false
   #settled: Offset
   /**
    * When a copy of an own reading was heard of, own readings before this offset may have been on their way. A start counts as such a
@@ -171,6 +188,8 @@ export class Failover {
       settings.whenAlone,
     )
     this.journal = this.#journal()
+    const { awayAfter, takeoverAfter } = settings
+    this.#notices = new Notices({ machine: parts.machine, clock, tell: parts.tell, awayAfter, takeoverAfter })
     for (const peer of peers) this.#peers.set(peer, this.#meet(peer))
   }
 
@@ -239,6 +258,7 @@ export class Failover {
     outbox.onBlocks(() => this.#clearing.advance())
     const look = (): void => {
       this.#stopLook = clock.after(heartbeat, look)
+      if (outbox.accepting) this.#notices.look(this.status())
       void takeover.look()
     }
     look()
@@ -263,8 +283,7 @@ export class Failover {
 
   status(): FailoverStatus {
     const { settings, outbox } = this.#parts
-    const taken = this.#takeover?.taken ?? []
-    const peers = [...this.#peers].map(([gateway, { uplink, stored }]): PeerStatus => {
+    const peers = [...this.#peers].map(([gateway, { uplink, stored, leaving }]): PeerStatus => {
       const lanes = this.#replicas.all
         .filter((replica) => replica.gateway === gateway)
         .map((replica) => replica.lane('readings'))
@@ -272,13 +291,14 @@ export class Failover {
         gateway,
         present: this.#isPresent(gateway),
         inStep: uplink.inStep,
-        behind: Math.max(0, outbox.durable('readings') - stored),
+        behind: LANES.reduce((sum, lane) => sum + Math.max(0, outbox.durable(lane) - stored[lane]), 0),
         holds: lanes.reduce((sum, lane) => sum + Math.max(0, lane.head - lane.cursor.next), 0),
-        takenOver: taken.some((origin) => origin.startsWith(`${gateway}/`)),
+        takenOver: this.#takeover?.adopted.has(gateway) ?? false,
+        leaving,
       }
     })
     const degraded = settings.durability === 'replicated' && this.durability.alone
-    return { durability: settings.durability, degraded, peers }
+    return { durability: settings.durability, degraded, refuses: degraded && this.durability.refuses, peers }
   }
 
   /** Everything that decides what may leave, for whoever looks for what holds it up. */
@@ -301,6 +321,31 @@ export class Failover {
     }
   }
 
+  /** Whether the peer is there to take devices, and has everything that was taken in here, durable or not. */
+  hasAll(peer: string): boolean {
+    const known = this.#peers.get(peer)
+    if (!known || !this.#isPresent(peer) || known.leaving || !known.uplink.inStep) return false
+    return LANES.every((lane) => known.stored[lane] >= this.#parts.outbox.next(lane))
+  }
+
+  /** Nothing is taken in from now on, until `comeBack`: it would be of no peer's. */
+  rest(): void {
+    this.#left = true
+  }
+
+  /** Peers take over at once, although this gateway runs on; resolves when those that are there have heard. */
+  async leave(): Promise<void> {
+    this.#left = true
+    await Promise.all([...this.#peers.values()].map(({ uplink }) => uplink.leave()))
+  }
+
+  /** Takes back what was left to the peers. */
+  comeBack(): void {
+    if (!this.#left) return
+    this.#left = false
+    for (const { uplink } of this.#peers.values()) uplink.dialAnew()
+  }
+
   /** Says goodbye, so that peers take over at once, and ends all sessions. */
   async stop(): Promise<void> {
     this.#stopLook()
@@ -315,12 +360,13 @@ export class Failover {
   #journal(): Journal {
     const { outbox, settings } = this.#parts
     const { durability } = this
+    const isGone = (): boolean => this.#left
     const refuses = (): boolean => settings.durability === 'replicated' && durability.refuses
     return {
       get accepting() {
-        return outbox.accepting && !refuses()
+        return outbox.accepting && !isGone() && !refuses()
       },
-      refusal: () => (refuses() ? alone() : outbox.refusal()),
+      refusal: () => (isGone() ? handedOver() : refuses() ? alone() : outbox.refusal()),
       append: (lane, line) => outbox.append(lane, line),
       whenDurable: (callback, how = settings.durability) => durability.whenDurable(how, callback),
     }
@@ -335,7 +381,8 @@ export class Failover {
       greeted: false,
       unread: false,
       unsure: false,
-      stored: 0,
+      stored: { readings: 0, events: 0, deadletters: 0 },
+      leaving: false,
       barriers: [],
       uplink: new Uplink({
         peer,
@@ -366,11 +413,13 @@ export class Failover {
         events: {
           up: () => {
             known.up = true
+            // It took the hello for a return.
+            if (this.#left) void known.uplink.leave()
             this.#presenceChanged(peer, '')
           },
           inStep: () => this.#parts.events.inStep(peer),
           stored: (_, { next, epoch, head, settled, skipped }) => {
-            known.stored = next.readings
+            known.stored = next
             if (known.uplink.inStep) this.durability.stored(peer, next)
             const wasUnsure = known.unsure
             known.unsure = settled === null
@@ -410,6 +459,7 @@ export class Failover {
         await takeover.arrived(peer, epoch)
         const known = this.#peers.get(peer)
         const isOther = this.#replicas.all.some((replica) => replica.gateway === peer && replica.epoch !== epoch)
+        if (known) known.leaving = false
         if (known && isOther) known.unread = true
         return this.#replicas.keeper(await this.#replicas.of(`${peer}/${epoch}`))
       },
@@ -421,7 +471,12 @@ export class Failover {
       }),
       mergeRules: (sets: Record<string, SharedRules>) =>
         tell(machine.mergeRules(new Map<string, NamedRules>(Object.entries(sets)), clock.now())),
-      leaving: (peer) => takeover.left(peer, true),
+      leaving: (peer) => {
+        const known = this.#peers.get(peer)
+        if (known) known.leaving = true
+        takeover.left(peer, true)
+        void takeover.look()
+      },
     }
   }
 
@@ -494,6 +549,13 @@ export class Failover {
     )
   }
 }
+
+/** Why nothing is taken in by a gateway that its peers stand in for. */
+const handedOver = (): StopAcceptingError =>
+  new StopAcceptingError(
+    'HANDED_OVER',
+    'this gateway has handed over to its peers: ask one of them, or end that with `tidegate handover --cancel`',
+  )
 
 /** Own readings of [from, to), without those that are declared missing. */
 async function* ownLines(outbox: Outbox, from: Offset, to: Offset): AsyncIterable<readonly [Offset, string]> {

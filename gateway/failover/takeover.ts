@@ -64,6 +64,11 @@ export class Takeover {
     return [...this.#taken.keys()]
   }
 
+  /** Gateways whose alarms are decided here. */
+  get adopted(): ReadonlySet<string> {
+    return new Set([...this.#adopted].map((origin) => origin.slice(0, origin.lastIndexOf('/'))))
+  }
+
   /** Records of origins that nobody else forwards, as far as is known, and that the centre does not have. */
   open(): number {
     const { replicas } = this.#parts
@@ -96,7 +101,8 @@ export class Takeover {
   /** @param at once: it has said that it goes, nobody has to wait whether it is silent */
   left(peer: string, atOnce: boolean): void {
     const known = this.#peers.get(peer)
-    if (!known) return
+    // It has been silent before: an attempt to reach it that failed does not make that shorter.
+    if (!known || !(known.present || atOnce)) return
     known.present = false
     known.silentSince = this.#parts.clock.monotonic() - (atOnce ? this.#parts.takeoverAfter : 0)
   }

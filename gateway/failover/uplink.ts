@@ -134,8 +134,11 @@ export class Uplink {
   /** Tells the peer of the own rule sets as they are now. */
   shareRules: () => void = () => {}
 
-  /** Tells the peer that this gateway is about to stop; resolves when it has heard, or is away. */
+  /** Tells the peer to take over at once; resolves when it has heard, or is away. */
   leave: () => Promise<void> = async () => undefined
+
+  /** Ends the session, for another one: with its hello, what was said by `leave` is over. */
+  dialAnew: () => void = () => {}
 
   async #serve(session: PeerSession, stop: AbortSignal, greeted: () => void): Promise<string> {
     const { peer, host, settings, clock, events } = this.#parts
@@ -194,11 +197,12 @@ export class Uplink {
       const answer = await Promise.race([welcomed, aborted(over.signal)])
       if (answer === null) return reason
       const start = await this.#startAt(answer)
-      events.up(peer)
-      greeted()
-      void send({ kind: 'rules', sets: host.rules() })
       this.shareRules = () => void send({ kind: 'rules', sets: host.rules() })
       this.leave = () => send({ kind: 'leaving' }).catch(() => undefined)
+      this.dialAnew = () => end('it is dialled anew')
+      events.up(peer)
+      greeted()
+      this.shareRules()
       await this.#stream(start, stored, send, over.signal)
     } catch (error) {
       end(describeError(error))
@@ -206,6 +210,7 @@ export class Uplink {
       stopBeat()
       this.shareRules = () => {}
       this.leave = async () => undefined
+      this.dialAnew = () => {}
       stop.removeEventListener('abort', stopped)
       over.abort()
     }

@@ -4,6 +4,8 @@ import type { FailoverStatus } from '../failover/index.ts'
 import type { IngestCounter } from '../ingest/index.ts'
 import type { MqttCounter } from '../ingest/mqtt/index.ts'
 import type { OutboxStatus } from '../outbox/index.ts'
+import type { HandoverStatus } from './handover.ts'
+import type { Health } from './health.ts'
 
 /** What a gateway says about itself. For people, dashboards and tests; plain JSON. */
 export interface GatewayStatus {
@@ -27,5 +29,8 @@ export interface GatewayStatus {
   oldestPending: Millis | null
   /** How it stands with the other gateways; null when it is configured to be alone. */
   failover: FailoverStatus | null
+  handover: HandoverStatus
+  /** What all of this means. */
+  health: Health
   counters: Partial<Record<IngestCounter | MqttCounter, number>>
 }

@@ -21,6 +21,7 @@ import {
   type StoredEngine,
 } from '../rules/index.ts'
 import { Entry, type StoredSeries } from './entry.ts'
+import { FailoverBook, type FailoverChange } from './failover-book.ts'
 import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
 import { Series } from './series.ts'
@@ -48,6 +49,7 @@ export class StateMachine implements StateKeeper {
   readonly #settings: MachineSettings
   readonly #slices = new Slices()
   readonly #rules: RuleBook
+  readonly #failover: FailoverBook
   #engine: Engine
   readonly #devices = new Map<string, Map<string, Entry>>()
   /** Series in the order in which they are considered for being forgotten. */
@@ -60,6 +62,7 @@ export class StateMachine implements StateKeeper {
   constructor(settings: MachineSettings) {
     this.#settings = settings
     this.#rules = new RuleBook(settings.gateway)
+    this.#failover = new FailoverBook(settings.gateway)
     this.#engine = this.#engineOf(new RuleSet())
   }
 
@@ -204,6 +207,18 @@ export class StateMachine implements StateKeeper {
     return [...events, ...changes, ...this.#engine.useRules(this.#rules.compile(), this.lastReadings(), at)]
   }
 
+  /** What was told of failover last. */
+  get toldOfFailover(): Pick<FailoverBook, 'degraded' | 'takenOver'> {
+    return this.#failover
+  }
+
+  /** @returns what is to be told of it; null when it has been told */
+  tellOfFailover(change: FailoverChange, at: Millis): ThresholdEvent | null {
+    const event = this.#failover.change(change, at)
+    if (event) this.#slices.changed(this.#failover, null, true)
+    return event
+  }
+
   /** The last reading of every series. */
   *lastReadings(): Iterable<Reading> {
     for (const { series } of this.#queue) yield series.last
@@ -231,6 +246,7 @@ export class StateMachine implements StateKeeper {
     this.#queue.clear()
     this.#slices.clear()
     this.#rules.clear()
+    this.#failover.clear()
     this.#heard = new Heard()
     // Whether a peer is silent has to be found out anew.
     this.#adopted.clear()
@@ -240,6 +256,7 @@ export class StateMachine implements StateKeeper {
       const snapshot: unknown = JSON.parse(value.toString('utf8'))
       const kind = partKind(name)
       if (kind === 'rules') this.#rules.restore(snapshot)
+      else if (kind === 'failover') this.#failover.restore(snapshot)
       else if (kind !== 'series') groups.set(name, snapshot as StoredPart)
       else {
         this.#insert(Entry.restore(snapshot as StoredSeries))

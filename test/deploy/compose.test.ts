@@ -27,8 +27,9 @@ async function compose(): Promise<Compose> {
 }
 
 describe('the compose file', () => {
-  it('asks for exactly the variables that .env.example lists', async () => {
-    const asked = new Set([...(await text('compose.yaml')).matchAll(/\$\{(\w+)/g)].map(([, name]) => name))
+  it('asks, alone or with the one for two, for exactly the variables that .env.example lists', async () => {
+    const files = `${await text('compose.yaml')}${await text('compose.pair.yaml')}`
+    const asked = new Set([...files.matchAll(/\$\{(\w+)/g)].map(([, name]) => name))
     const listed = [...(await text('.env.example')).matchAll(/^(\w+)=/gm)].map(([, name]) => name)
     expect([...asked].toSorted()).toEqual(listed.toSorted())
   })

@@ -12,7 +12,7 @@ import { dataDir } from '../data-dir.ts'
 export type ApiQuery = Readonly<Record<string, string | undefined>>
 
 export interface ApiRequest {
-  method?: 'GET' | 'PUT' | 'POST'
+  method?: 'GET' | 'PUT' | 'POST' | 'DELETE'
   path: string
   query?: ApiQuery
   /** JSON */

@@ -8,6 +8,7 @@ import { configExample } from './config-example.ts'
 import { configReference } from './config-reference.ts'
 import { configSchema } from './config-schema.ts'
 import { demo } from './demo.ts'
+import { handover } from './handover.ts'
 import { outboxInspect } from './outbox-inspect.ts'
 import { outboxRepair } from './outbox-repair.ts'
 import { outboxVerify } from './outbox-verify.ts'
@@ -20,12 +21,15 @@ import { rulesShow } from './rules-show.ts'
 import { rulesTest } from './rules-test.ts'
 import { run } from './run.ts'
 import { simulate } from './simulate.ts'
+import { status } from './status.ts'
 import { tail } from './tail.ts'
 import { verify } from './verify.ts'
 
 /** All commands, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [
   run,
+  status,
+  handover,
   demo,
   simulate,
   verify,

@@ -20,21 +20,23 @@ export const run = defineCommand({
     { command: 'tidegate run --config /etc/tidegate/tidegate.yaml', effect: 'runs as a service does' },
     { command: 'tidegate run --json | jq .outbox.lanes.readings.pending', effect: 'watches the backlog' },
   ],
+  exitCodes: { 4: '`tidegate handover --stop` ended it: it is not to be started again by itself' },
   async run({ stdout, env, signal, clock }, { options }) {
     const gateway = await startGateway(await readConfig(options.config, env))
+    const over = AbortSignal.any([signal, gateway.handedOver])
     const keepAlive = setInterval(() => {}, 60_000)
     try {
-      while (!signal.aborted) {
+      while (!over.aborted) {
         if (options.json) {
           const status = await gateway.status().catch((error: unknown) => ({ error: describeError(error) }))
           stdout.write(`${JSON.stringify(status)}\n`)
         }
-        await pause(clock, options.json ? options.every : 3_600_000, signal)
+        await pause(clock, options.json ? options.every : 3_600_000, over)
       }
     } finally {
       clearInterval(keepAlive)
       await gateway.stop()
     }
-    return EXIT.ok
+    return gateway.handedOver.aborted ? EXIT.handedOver : EXIT.ok
   },
 })

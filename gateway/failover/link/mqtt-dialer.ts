@@ -24,7 +24,8 @@ export function mqttPeerDialer(settings: PeerSettings): PeerDialer {
     async dial(peer, signal) {
       const address = settings.peers.find(({ gateway }) => gateway === peer)
       if (address === undefined) throw new PeerDialError(peer, 'it is not one of the peers')
-      // Only when there is a peer to dial: a gateway that is alone can do without the library. Bundled, it has no other name than this.
+      // Only when there is a peer to dial: a gateway that is alone can do without the library.
+      // By its default: in the bundle, what a CommonJS package exports has no other names.
       const { default: mqtt } = await import('mqtt')
       if (signal.aborted) throw new PeerDialError(peer, 'dialling was given up')
       const client = new mqtt.MqttClient(() => connectTo(address), clientOptions(settings, names))

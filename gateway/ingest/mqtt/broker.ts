@@ -3,10 +3,11 @@ import type { Duplex } from 'node:stream'
 import type { ConnectPacket } from 'aedes'
 import { describeError, type Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
-import type { PeerHost } from '../../failover/link/index.ts'
+import { isPeerClient, type PeerHost } from '../../failover/link/index.ts'
 import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
 import type { Client } from './aedes-internals.ts'
+import { type DeviceDoor, DoorOfDevices } from './device-door.ts'
 import { DirectWay } from './direct-way.ts'
 import { FanOut } from './fan-out.ts'
 import { FrameGuard } from './frame-guard.ts'
@@ -44,6 +45,7 @@ export interface LocalPublishOptions {
 export interface Broker {
   /** Where peers come in. */
   readonly peers: PeerHost
+  readonly devices: DeviceDoor
   /** Serves MQTT on an accepted stream; everything about the connection ends with it. `peer` names it in logs. */
   attach(stream: Duplex, peer: string): GuardedSocket
   /** A message of the gateway's own, for local subscribers only: it does not go to the acceptor. */
@@ -71,6 +73,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
 
 class BrokerAdapter implements Broker {
   readonly peers: PeerDoor
+  readonly devices: DoorOfDevices
   readonly #options: BrokerOptions
   readonly #aedes: LocalBroker
   readonly #open = new Set<GuardedSocket>()
@@ -89,6 +92,7 @@ class BrokerAdapter implements Broker {
     const { limits, counters, acceptor, access, clock, log } = options
     const gate = new PublishGate({ acceptor, clock, log, counters, onIdle: () => this.#changed?.() })
     this.#gate = gate
+    this.devices = new DoorOfDevices(clock)
     const peers = new PeerDoor(options.peers ?? null, { gate, clock, goodbye: limits.drainTimeout })
     this.peers = peers
     const policy = new SubscriberPolicy(limits, counters, access, peers)
@@ -121,7 +125,7 @@ class BrokerAdapter implements Broker {
         maxInflightInbound: limits.maxUnreleased,
         maxTopicLevels: limits.maxTopicLevels,
         maxClientsIdLength: limits.maxClientIdBytes,
-        preConnect: (_client, packet, done) => this.#preConnect(packet, done),
+        preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
         authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
         authorizePublish: (client, packet, done) => {
           // A peer's messages never come this way.
@@ -165,7 +169,9 @@ class BrokerAdapter implements Broker {
     this.#aedes.on('clientReady', (client) => {
       const { conn } = client
       if (!(conn instanceof GuardedSocket)) return
-      this.#ways.get(conn)?.open(client, conn, this.peers.open(client, conn))
+      const peer = this.peers.open(client, conn)
+      if (peer === null) this.devices.enter(conn)
+      this.#ways.get(conn)?.open(client, conn, peer)
       // The library handles what came together with CONNECT right after this event; what comes now has to stay behind it.
       conn.accept()
     })
@@ -237,7 +243,14 @@ class BrokerAdapter implements Broker {
     }
   }
 
-  #preConnect(packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {
+  #preConnect(client: Client, packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {
+    // Without a CONNACK: to some clients a refusal is the end, but a connection that ends sends all of them to the next address.
+    if (this.devices.isShut && !isPeerClient(packet.clientId)) {
+      this.#options.counters.increment('clients.sentAway')
+      client.conn.destroy()
+      done(null, false)
+      return
+    }
     const longest = Math.max(1, Math.floor(this.#options.limits.maxKeepAlive / 1000))
     if (!packet.keepalive || packet.keepalive > longest) packet.keepalive = longest
     done(null, true)

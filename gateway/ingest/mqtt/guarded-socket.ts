@@ -45,6 +45,8 @@ export class GuardedSocket extends Duplex {
   /** What `#adjust` last told the socket. */
   #reading = false
   #inflight = 0
+  /** Wait until nothing is in flight. */
+  readonly #waiting: (() => void)[] = []
   #maxInflightBytes: Bytes
   /** Acknowledgements wait for a client that does not read them. */
   #clogged = false
@@ -99,6 +101,14 @@ export class GuardedSocket extends Duplex {
   settle(bytes: Bytes): void {
     this.#inflight -= bytes
     if (!this.#reading) this.#adjust()
+    // Whoever settles acknowledges in the same turn, but behind this.
+    if (this.#inflight === 0 && this.#waiting.length > 0)
+      for (const wake of this.#waiting.splice(0)) process.nextTick(wake)
+  }
+
+  /** Resolves when every publish is finished that has come so far; at once when all are. */
+  whenIdle(): Promise<void> {
+    return this.#inflight === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /** Answers a QoS 1 publish with PUBACK; nothing happens when the connection is over. */

@@ -1,5 +1,6 @@
 /** MQTT 3.1.1 for devices: listeners, frame guard, broker. */
 export type { MqttAccess } from './access.ts'
+export type { DeviceDoor, LeavePace } from './device-door.ts'
 export type { ListenerAddress } from './listener.ts'
 export type { Log, MqttCounter, MqttCounters } from './observation.ts'
 export type { PeerLogin } from './peer-door.ts'

@@ -15,6 +15,8 @@ export type MqttCounter =
   /** Cut by the broker library: keep-alive missed, drain timeout, socket error, publish refused by the acceptor. */
   | 'clients.failed'
   | 'clients.takenOver'
+  /** Came while this gateway lets no devices in: it has handed over to a peer. */
+  | 'clients.sentAway'
   | 'clients.authenticationFailed'
   /** The acceptor would not take it: closed without an acknowledgement. */
   | 'publishes.refused'

@@ -4,6 +4,7 @@ import type { Acceptor } from '../acceptor.ts'
 import type { MqttAccess } from './access.ts'
 import { Admission } from './admission.ts'
 import { createBroker, type LocalPublishOptions } from './broker.ts'
+import type { DeviceDoor } from './device-door.ts'
 import { type Listener, type ListenerAddress, openListener } from './listener.ts'
 import type { Log, MqttCounters } from './observation.ts'
 import type { PeerLogin } from './peer-door.ts'
@@ -26,6 +27,8 @@ export interface MqttServer {
   readonly addresses: readonly ListenerAddress[]
   /** Where peers come in: they are refused until somebody serves them. */
   readonly peers: PeerHost
+  /** Where devices come in. */
+  readonly devices: DeviceDoor
   /** Open sockets, whether or not they have got as far as MQTT. */
   connections(): number
   /** A message of the gateway's own for local subscribers; it does not go to the acceptor. */
@@ -80,6 +83,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
   return {
     addresses: listeners.map((listener) => listener.address),
     peers: broker.peers,
+    devices: broker.devices,
     connections: () => admission.size,
     publishLocal: (topic, payload, publishOptions) => broker.publishLocal(topic, payload, publishOptions),
     close: () => {
