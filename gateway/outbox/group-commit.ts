@@ -1,4 +1,5 @@
 import { describeError, type Millis, StopAcceptingError } from '../../sync/contract/index.ts'
+import type { Clock } from '../../sync/runtime/index.ts'
 import type { WriteOp } from '../ports/index.ts'
 
 /** What a commit is made of; called synchronously, so that all parts describe the same instant. */
@@ -30,7 +31,7 @@ export class GroupCommit {
   #state: 'idle' | 'scheduled' | 'writing' | 'over' = 'idle'
   readonly #write: (ops: readonly WriteOp[]) => Promise<void>
   readonly #parts: CommitParts
-  readonly #now: () => Millis
+  readonly #clock: Pick<Clock, 'now' | 'soon'>
   #waiting: DurableCallback[] = []
   #extra: WriteOp[] = []
   /** Something was gathered since the last cut. */
@@ -39,10 +40,10 @@ export class GroupCommit {
   /** Resolves when no write is in flight. */
   #quiet: Promise<void> = Promise.resolve()
 
-  constructor(write: (ops: readonly WriteOp[]) => Promise<void>, parts: CommitParts, now: () => Millis) {
+  constructor(write: (ops: readonly WriteOp[]) => Promise<void>, parts: CommitParts, clock: Pick<Clock, 'now' | 'soon'>) {
     this.#write = write
     this.#parts = parts
-    this.#now = now
+    this.#clock = clock
   }
 
   /** Adds writes of other parts to the next commit. */
@@ -64,7 +65,7 @@ export class GroupCommit {
     if (this.#state === 'writing' || this.#state === 'scheduled') return
     if (this.#state === 'idle') this.#state = 'scheduled'
     // A turn later, everything that the sockets had to say in this turn is gathered.
-    setImmediate(() => {
+    this.#clock.soon(() => {
       if (this.#state === 'scheduled') this.#quiet = this.#run()
       else if (this.#state === 'over') void this.#quiet.then(() => this.#refuse())
     })
@@ -91,7 +92,7 @@ export class GroupCommit {
       this.#waiting = []
       this.#extra = []
       try {
-        this.#parts.cut(this.#now(), ops)
+        this.#parts.cut(this.#clock.now(), ops)
         if (ops.length > 0) await this.#write(ops)
       } catch (error) {
         this.#fail(error, callbacks)

@@ -98,7 +98,7 @@ export class Opening {
         },
         failed: (error) => this.events.failed(error),
       },
-      () => parts.clock.now(),
+      parts.clock,
     )
   }
 

@@ -21,6 +21,12 @@ export class MemoryDisk implements Disk {
   readonly #open = new Map<string, MemoryStore>()
   /** Free space; writes are refused with ENOSPC once it is used up. */
   capacity = Number.POSITIVE_INFINITY
+  readonly #takeTime: () => Promise<void>
+
+  /** @param takeTime what a write waits for before it has an effect, and again before it is answered */
+  constructor(takeTime: () => Promise<void> = turn) {
+    this.#takeTime = takeTime
+  }
 
   async openStore(path: string, options: StoreOptions): Promise<KeyValueStore> {
     this.#assertNotOpen(path)
@@ -33,6 +39,7 @@ export class MemoryDisk implements Disk {
     const store = new MemoryStore(
       volume,
       () => this.#assertSpace(),
+      this.#takeTime,
       () => this.#open.delete(path),
     )
     this.#open.set(path, store)
@@ -88,7 +95,7 @@ export class MemoryDisk implements Disk {
 
   /** Another disk with what a power cut would leave of this one. */
   copy(): MemoryDisk {
-    const copy = new MemoryDisk()
+    const copy = new MemoryDisk(this.#takeTime)
     for (const [path, text] of this.#files) copy.#files.set(path, text)
     for (const [path, volume] of this.#volumes) {
       const twin: Volume = { table: new OrderedTable(), unsynced: new Map(), bytes: 0 }
@@ -147,12 +154,14 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 class MemoryStore implements KeyValueStore {
   readonly #volume: Volume
   readonly #assertSpace: () => void
+  readonly #takeTime: () => Promise<void>
   readonly #closed: () => void
   #alive = true
 
-  constructor(volume: Volume, assertSpace: () => void, closed: () => void) {
+  constructor(volume: Volume, assertSpace: () => void, takeTime: () => Promise<void>, closed: () => void) {
     this.#volume = volume
     this.#assertSpace = assertSpace
+    this.#takeTime = takeTime
     this.#closed = closed
   }
 
@@ -165,12 +174,12 @@ class MemoryStore implements KeyValueStore {
     this.#assertAlive()
     if (ops.some((op) => op.type === 'put')) this.#assertSpace()
     // A write takes time, as on a real disk, and dies with the process: before it is there, or after, unanswered.
-    await turn()
+    await this.#takeTime()
     this.#assertAlive()
     for (const op of ops)
       changeUnsynced(this.#volume, op.key.toString('latin1'), op.type === 'put' ? Buffer.from(op.value) : undefined)
     if (options.sync) this.#volume.unsynced.clear()
-    await turn()
+    await this.#takeTime()
     this.#assertAlive()
   }
 

@@ -8,6 +8,8 @@ export interface Clock {
   monotonic(): Millis
   /** Calls back once after `delay`; the returned function cancels. */
   after(delay: Millis, callback: () => void): () => void
+  /** Calls back in a moment, once everything that is ready now has had its turn. */
+  soon(callback: () => void): void
 }
 
 /** Longer timers would fire at once (a 32-bit counter of milliseconds): 24 days are as good as any longer time here. */
@@ -22,6 +24,7 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
+  soon: (callback) => void setImmediate(callback),
 }
 
 /** Resolves after `delay`, or at once when there is none or when `signal` aborts (never rejects: the caller looks at the signal). */

@@ -4,7 +4,7 @@ import type { Clock } from '../../../sync/runtime/index.ts'
 
 function setUp() {
   let time = 0
-  const clock: Clock = { now: () => time, monotonic: () => time, after: () => () => {} }
+  const clock: Clock = { now: () => time, monotonic: () => time, after: () => () => {}, soon: setImmediate }
   const [stop, stopHard] = [vi.fn(), vi.fn()]
   const press = interruptHandler(clock, stop, stopHard)
   const at = (moment: number): void => {

@@ -18,7 +18,7 @@ function setup(parts: Partial<CommitParts> = {}) {
       }).finally(() => inFlight--)
     },
     { cut() {}, committed() {}, failed: (error) => failures.push(error), ...parts },
-    () => 0,
+    { now: () => 0, soon: setImmediate },
   )
   const said: string[] = []
   const wait = (name: string): void =>

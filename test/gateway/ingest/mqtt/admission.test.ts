@@ -9,7 +9,7 @@ const unlimited: AdmissionLimits = { maxConnections: 1000, maxConnectionsPerAddr
 /** Real sockets into an admission whose clock the test owns. */
 async function setUp(limits: Partial<AdmissionLimits>, host = '127.0.0.1') {
   let now = 0
-  const clock: Clock = { now: () => now, monotonic: () => now, after: () => () => undefined }
+  const clock: Clock = { now: () => now, monotonic: () => now, after: () => () => undefined, soon: setImmediate }
   const counts = new Map<string, number>()
   const increment = (name: string): void => {
     counts.set(name, (counts.get(name) ?? 0) + 1)
