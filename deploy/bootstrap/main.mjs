@@ -9,7 +9,7 @@ import { NOTHING_RAN, runTests } from './tests.mjs'
 const TASKS = {
   /** @param {string[]} args */
   async start(args) {
-    await become('bin/tidegate.js', ['demo', ...args])
+    await become('bin/tidegate.js', ['demo', ...args], 'with server')
   },
   /** @param {string[]} args */
   async test(args) {
@@ -25,7 +25,11 @@ const TASKS = {
   },
   /** @param {string[]} args */
   async bench(args) {
-    await become('test/bench/main.js', args)
+    await become('test/bench/main.js', args, 'with server')
+  },
+  /** @param {string[]} args */
+  async faults(args) {
+    await become('simulators/world/command/main.js', args, 'alone')
   },
   async build() {
     await prepare()
@@ -105,10 +109,11 @@ async function testTask(args) {
  *
  * @param {string} program below dist/
  * @param {string[]} args
+ * @param {'with server' | 'alone'} company whether it needs a nats-server
  */
-async function become(program, args) {
+async function become(program, args, company) {
   await prepare()
-  if (!(await findServer())) process.exit(3)
+  if (company === 'with server' && !(await findServer())) process.exit(3)
   process.argv = [process.execPath, built(program), ...args]
   await import(builtUrl(program))
 }

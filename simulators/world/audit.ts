@@ -13,6 +13,8 @@ export interface Findings {
   broken: string[]
   /** Alarms whose chain has a hole, says the same twice, or ends otherwise than the readings do. */
   alarms: string[]
+  /** What does not come to rest after everything was mended. */
+  stuck: string[]
 }
 
 /** Name of the one rule that the devices of a simulated site are watched by. */
@@ -30,13 +32,14 @@ interface Stored {
  * what a consumer sees.
  *
  * @param excused acknowledged readings that may be missing: the only disk that had them was lost
+ * @param findings gets what is found
  */
 export async function audit(
   centre: SimulatedCentre,
   devices: readonly SimulatedDevice[],
   excused: ReadonlySet<string>,
-): Promise<Findings> {
-  const findings: Findings = { lost: [], doubled: [], broken: [], alarms: [] }
+  findings: Findings,
+): Promise<void> {
   const stored = await readings(centre, findings.broken)
   const places = new Map<string, string[]>()
   for (const { origin, offset, reading } of stored) {
@@ -54,7 +57,6 @@ export async function audit(
       if (!places.has(key) && !excused.has(key)) findings.lost.push(`${key}, acknowledged by ${ackedBy}`)
     }
   alarmFindings(centre, devices, findings.alarms)
-  return findings
 }
 
 /** What tells one reading of the world from all others. */

@@ -4,8 +4,11 @@ import type { Log } from '../../gateway/observe/index.ts'
 import { MemoryDisk } from '../../gateway/ports/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
 import type { SimulatedCentre } from '../../sync/link/index.ts'
-import type { Clock, Random } from '../../sync/runtime/index.ts'
+import { type Clock, pause, type Random } from '../../sync/runtime/index.ts'
 import type { Connection, Door } from './device.ts'
+
+/** Longest time until a write has its effect, and as long again until it is answered. */
+const WRITE: Millis = 2
 
 interface Parts {
   settings: CoreSettings
@@ -25,7 +28,7 @@ interface Parts {
 export class SimulatedGateway implements Door {
   readonly name: string
   readonly #parts: Parts
-  #disk = new MemoryDisk()
+  #disk: MemoryDisk
   #core: Core | null = null
   #life = 0
   #closers = new Set<() => void>()
@@ -37,6 +40,7 @@ export class SimulatedGateway implements Door {
   constructor(parts: Parts) {
     this.#parts = parts
     this.name = parts.settings.gateway
+    this.#disk = this.#newDisk()
   }
 
   get core(): Core | null {
@@ -83,7 +87,7 @@ export class SimulatedGateway implements Door {
   /** The power is gone, and with it the disk. */
   wipe(): void {
     this.crash()
-    this.#disk = new MemoryDisk()
+    this.#disk = this.#newDisk()
   }
 
   /** Stops in good order. */
@@ -133,6 +137,12 @@ export class SimulatedGateway implements Door {
     }
   }
 
+  /** A write takes a while, so that a power cut can come in the middle of it. */
+  #newDisk(): MemoryDisk {
+    const { clock, random } = this.#parts
+    return new MemoryDisk(() => pause(clock, random.next() * WRITE))
+  }
+
   #end(core: Core): void {
     const ending = core.stop().catch(() => undefined)
     this.#ending.add(ending)
@@ -149,4 +159,5 @@ function spoken(say: (text: string) => void): Log {
 const ticking = (clock: Clock): Omit<Clock, 'now'> => ({
   monotonic: () => clock.monotonic(),
   after: (delay, callback) => clock.after(delay, callback),
+  soon: (callback) => clock.soon(callback),
 })
