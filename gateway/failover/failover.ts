@@ -78,6 +78,8 @@ export interface FailoverStatus {
 /** Waits between attempts to reach a peer. */
 const RETRY = { min: 50, max: 1000 }
 const READ_BYTES = 256 * 1024
+/** Answers of a peer that wait for its lane; the lane is at most as far behind as messages are on their way. */
+const MOST_BARRIERS = 256
 
 /** What this gateway knows of one peer. */
 interface Peer {
@@ -303,8 +305,9 @@ export class Failover {
 
   /** Everything that decides what may leave, for whoever looks for what holds it up. */
   describe(): unknown {
-    const peers = [...this.#peers].map(([peer, { up, greeted, unsure, stored, barriers }]) => {
-      return { peer, up, greeted, unsure, stored, barriers, standing: this.#clearing.standing(peer) }
+    const peers = [...this.#peers].map(([peer, { up, greeted, unread, unsure, stored, barriers }]) => {
+      const waiting = barriers.length
+      return { peer, up, greeted, unread, unsure, stored, waiting, standing: this.#clearing.standing(peer) }
     })
     const replicas = this.#replicas.all.map((replica) => {
       const { head, cursor } = replica.lane('readings')
@@ -428,9 +431,11 @@ export class Failover {
               if (!wasUnsure) this.#fencing.lost(peer)
             } else {
               // It decides with this one again: the fence, which it need not have seen, says nothing any more.
-              if (wasUnsure && this.#isPresent(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
+              if (wasUnsure && this.#answers(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
               const origin = `${peer}/${epoch}`
               known.barriers.push({ origin, next: next.readings, head, settled, skipped })
+              // An older one says nothing that a newer one does not say too, if later.
+              if (known.barriers.length > MOST_BARRIERS) known.barriers.shift()
               this.#passBarriers(origin)
             }
           },

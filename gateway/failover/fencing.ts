@@ -90,7 +90,7 @@ export class Fencing implements Clearance {
   async #fenceAll(central: CentralSession, signal: AbortSignal): Promise<void> {
     const { clearing, clock, answers, troubled } = this.#parts
     for (const peer of this.#away())
-      while (!signal.aborted && !answers(peer) && clearing.standing(peer).kind === 'unknown')
+      while (!signal.aborted && !answers(peer) && clearing.standing(peer).kind !== 'fenced')
         try {
           await this.#fence(central, peer)
           if (!answers(peer)) clearing.stand(peer, { kind: 'fenced' })

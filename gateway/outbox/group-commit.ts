@@ -40,7 +40,11 @@ export class GroupCommit {
   /** Resolves when no write is in flight. */
   #quiet: Promise<void> = Promise.resolve()
 
-  constructor(write: (ops: readonly WriteOp[]) => Promise<void>, parts: CommitParts, clock: Pick<Clock, 'now' | 'soon'>) {
+  constructor(
+    write: (ops: readonly WriteOp[]) => Promise<void>,
+    parts: CommitParts,
+    clock: Pick<Clock, 'now' | 'soon'>,
+  ) {
     this.#write = write
     this.#parts = parts
     this.#clock = clock
