@@ -50,27 +50,6 @@ describe('a pair of gateways', () => {
     })
   })
 
-  it('goes on with an empty folder in the place of one that was deleted', { timeout: 90_000 }, async () => {
-    await onSite({ ...PAIR, devices: 10 }, async (site) => {
-      const [first] = site.gateways
-      await acknowledgedMore(site, 100)
-      await expect(site.wipeGateway(0)).rejects.toMatchObject({ code: 'GATEWAY_RUNS' })
-      // What it has is at the centre before it goes: alone it could not promise more.
-      site.fleet.setRate(0)
-      const quiet = Date.now() + 500
-      await first?.process.waitFor((status) => (status?.at ?? 0) > quiet && first.drained, 30_000)
-      const { accepted } = first?.counts ?? { accepted: 0 }
-      await site.killGateway(0)
-      await site.wipeGateway(0)
-      await site.startGateway(0)
-      site.fleet.setRate(20)
-      await acknowledgedMore(site, 100)
-      const summary = await expectNothingLost(site)
-      expect(summary).toMatchObject({ kills: 1, wipes: 1 })
-      expect(summary.gateways[0]?.accepted).toBeGreaterThanOrEqual(accepted)
-    })
-  })
-
   it(`survives the death of either at any moment, with its disk or without (seed ${SEED})`, LONG, async () => {
     const random = seededRandom(SEED)
     await onSite(PAIR, async (site) => {
@@ -79,7 +58,8 @@ describe('a pair of gateways', () => {
         await acknowledgedMore(site, 100 + Math.floor(random.next() * 300))
         const which = round % 2
         const wiped = round >= 2
-        if (wiped) await inStep(site)
+        // Only what the other one has as well may be lost with a disk.
+        if (wiped) await expect(site.wipeGateway(which)).rejects.toMatchObject({ code: 'GATEWAY_RUNS' })
         await site.killGateway(which)
         if (wiped) await site.wipeGateway(which)
         await acknowledgedMore(site, 100 + Math.floor(random.next() * 400))
@@ -97,7 +77,6 @@ describe('a pair of gateways', () => {
       await inStep(site)
       await site.killGateway(0)
       await site.wipeGateway(0)
-      await tookOver(site, 1)
       await acknowledgedMore(site, 200)
       await site.healLink()
       await acknowledgedMore(site, 200)
@@ -140,21 +119,23 @@ describe('a pair of gateways', () => {
     })
   })
 
-  it.each([
-    [0, 1],
-    [1, 0],
-  ])('goes on when both have died and %i returns first', LONG, async (first, second) => {
+  it('goes on when both have died, whichever returns first', LONG, async () => {
     await onSite(PAIR, async (site) => {
+      for (const [first, second] of [
+        [0, 1],
+        [1, 0],
+      ] as const) {
+        await inStep(site)
+        await acknowledgedMore(site, 300)
+        await Promise.all([site.killGateway(0), site.killGateway(1)])
+        await site.startGateway(first)
+        await tookOver(site, first)
+        await acknowledgedMore(site, 200)
+        await site.startGateway(second)
+      }
       await inStep(site)
-      await acknowledgedMore(site, 300)
-      await Promise.all([site.killGateway(0), site.killGateway(1)])
-      await site.startGateway(first)
-      await tookOver(site, first)
       await acknowledgedMore(site, 200)
-      await site.startGateway(second)
-      await inStep(site)
-      await acknowledgedMore(site, 200)
-      expect(await expectNothingLost(site)).toMatchObject({ kills: 2 })
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 4 })
     })
   })
 
@@ -176,14 +157,13 @@ describe('a pair of gateways', () => {
 
   it('loses and doubles nothing on a centre of three servers either', LONG, async () => {
     await onSite({ ...PAIR, nodes: 3 }, async (site) => {
-      for (const which of [0, 1]) {
-        await inStep(site)
-        await acknowledgedMore(site, 300)
-        await site.killGateway(which)
-        await acknowledgedMore(site, 300)
-        await site.startGateway(which)
-      }
-      expect(await expectNothingLost(site)).toMatchObject({ kills: 2 })
+      await inStep(site)
+      await acknowledgedMore(site, 300)
+      await site.killGateway(0)
+      await acknowledgedMore(site, 300)
+      await site.startGateway(0)
+      await inStep(site)
+      expect(await expectNothingLost(site)).toMatchObject({ kills: 1 })
     })
   })
 })
