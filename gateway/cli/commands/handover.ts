@@ -18,8 +18,7 @@ interface Options {
 export const handover = defineCommand({
   name: 'handover',
   summary: 'Move everything to the other gateway, and say when this machine may be switched off.',
-  usage:
-    '[--config FILE | --data DIR] [--timeout DURATION] [--stop | --cancel] [--json]',
+  usage: '[--config FILE | --data DIR] [--timeout DURATION] [--stop | --cancel] [--json]',
   description:
     'Devices are answered and asked to leave, the peers get every record and take over. The gateway runs on, without devices, until --cancel or a restart. Ctrl-C before the end gives it up: devices are taken again.',
   options: {
