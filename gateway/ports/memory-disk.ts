@@ -21,6 +21,8 @@ export class MemoryDisk implements Disk {
   readonly #open = new Map<string, MemoryStore>()
   /** Free space; writes are refused with ENOSPC once it is used up. */
   capacity = Number.POSITIVE_INFINITY
+  /** The next write ends with an error: before it has an effect, or after. */
+  failNextWrite: 'before' | 'after' | null = null
   readonly #takeTime: () => Promise<void>
 
   /** @param takeTime what a write waits for before it has an effect, and again before it is answered */
@@ -40,6 +42,11 @@ export class MemoryDisk implements Disk {
       volume,
       () => this.#assertSpace(),
       this.#takeTime,
+      () => {
+        const when = this.failNextWrite
+        this.failNextWrite = null
+        return when
+      },
       () => this.#open.delete(path),
     )
     this.#open.set(path, store)
@@ -149,19 +156,29 @@ function noSpace(): Error {
   return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
 
+const ioError = (): Error => Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 class MemoryStore implements KeyValueStore {
   readonly #volume: Volume
   readonly #assertSpace: () => void
   readonly #takeTime: () => Promise<void>
+  readonly #failing: () => MemoryDisk['failNextWrite']
   readonly #closed: () => void
   #alive = true
 
-  constructor(volume: Volume, assertSpace: () => void, takeTime: () => Promise<void>, closed: () => void) {
+  constructor(
+    volume: Volume,
+    assertSpace: () => void,
+    takeTime: () => Promise<void>,
+    failing: () => MemoryDisk['failNextWrite'],
+    closed: () => void,
+  ) {
     this.#volume = volume
     this.#assertSpace = assertSpace
     this.#takeTime = takeTime
+    this.#failing = failing
     this.#closed = closed
   }
 
@@ -174,13 +191,16 @@ class MemoryStore implements KeyValueStore {
     this.#assertAlive()
     if (ops.some((op) => op.type === 'put')) this.#assertSpace()
     // A write takes time, as on a real disk, and dies with the process: before it is there, or after, unanswered.
+    const failing = this.#failing()
     await this.#takeTime()
     this.#assertAlive()
+    if (failing === 'before') throw ioError()
     for (const op of ops)
       changeUnsynced(this.#volume, op.key.toString('latin1'), op.type === 'put' ? Buffer.from(op.value) : undefined)
     if (options.sync) this.#volume.unsynced.clear()
     await this.#takeTime()
     this.#assertAlive()
+    if (failing === 'after') throw ioError()
   }
 
   async *entries(

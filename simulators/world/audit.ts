@@ -15,11 +15,16 @@ export interface Findings {
   alarms: string[]
   /** What does not come to rest after everything was mended. */
   stuck: string[]
+  /** Gateways that do not end with the same rule sets. */
+  rules: string[]
 }
 
 /** Name of the one rule that the devices of a simulated site are watched by. */
 export const RULE = 'high'
 export const LIMIT = { raise: 80, clear: 70 }
+
+const RAISED = 'tidegate.alarm.raised'
+const CLEARED = 'tidegate.alarm.cleared'
 
 interface Stored {
   origin: string
@@ -99,11 +104,13 @@ function alarmFindings(centre: SimulatedCentre, devices: readonly SimulatedDevic
     if (subject.includes('@')) continue
     const newest = new Map<number, { transition: number; type: string }>()
     for (const { since, transition, type } of chain) {
-      const last = newest.get(since) ?? { transition: 0, type: 'tidegate.alarm.cleared' }
+      const last = newest.get(since) ?? { transition: 0, type: CLEARED }
       if (transition !== last.transition + 1)
         found.push(`${subject}: ${since}/${transition} follows ${last.transition}`)
-      if (type === last.type) found.push(`${subject}: ${type} twice in a row at ${since}/${transition}`)
-      newest.set(since, { transition, type })
+      // What people do to an alarm comes in between, and changes nothing of what its readings show.
+      const isShown = type === RAISED || type === CLEARED
+      if (isShown && type === last.type) found.push(`${subject}: ${type} twice in a row at ${since}/${transition}`)
+      newest.set(since, { transition, type: isShown ? type : last.type })
     }
   }
   for (const device of devices) {
@@ -111,7 +118,8 @@ function alarmFindings(centre: SimulatedCentre, devices: readonly SimulatedDevic
     const [subject, chain] = [...chains].find(([name]) => name.includes(`.${device.name}.`)) ?? []
     // Of two series, the one that began later holds.
     const since = Math.max(0, ...(chain ?? []).map((event) => event.since))
-    const raised = chain?.findLast((event) => event.since === since)?.type === 'tidegate.alarm.raised'
+    const shownLast = chain?.findLast((event) => event.since === since && (event.type === RAISED || event.type === CLEARED))
+    const raised = shownLast?.type === RAISED
     const shown = truth(device)
     if (raised !== shown)
       found.push(

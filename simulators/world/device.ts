@@ -65,6 +65,9 @@ export class SimulatedDevice {
   #fresh = 0
   #stopped = false
   #newest: Millis = 0
+  #lives = 1
+  /** Number of the first reading of this life. */
+  #bornAt = 0
 
   constructor(options: DeviceOptions) {
     this.#options = options
@@ -97,13 +100,24 @@ export class SimulatedDevice {
     const time = Math.max(Math.floor(clock.now()), this.#newest + 1)
     this.#newest = time
     const told = {
-      session: { seq: n, session: 'life-1' },
+      session: { seq: n - this.#bornAt, session: `life-${this.#lives}` },
       time: { time },
-      'seq and time': { seq: n, time },
+      'seq and time': { seq: n - this.#bornAt, time },
       id: { id: `${name}-${n}` },
     }[identification]
     this.said.push({ n, value, payload: JSON.stringify({ value, ...told }), ackedBy: null, ackedAt: 0 })
     this.#pump()
+  }
+
+  /** It begins to count anew; what it has not got rid of, it still has. */
+  restart(): void {
+    this.#lives++
+    this.#bornAt = this.said.length
+  }
+
+  /** The gateway that it is connected to; null while it is looking for one. */
+  get door(): Door | null {
+    return this.#connection ? (this.#options.doors[this.#at % this.#options.doors.length] ?? null) : null
   }
 
   /** Its network drops: the connection is gone, and with it what was on the way. */

@@ -2,10 +2,11 @@ import { type Core, type CoreSettings, startCore } from '../../gateway/core.ts'
 import type { SimulatedPeers } from '../../gateway/failover/link/index.ts'
 import type { Log } from '../../gateway/observe/index.ts'
 import { MemoryDisk } from '../../gateway/ports/index.ts'
-import type { Millis } from '../../sync/contract/index.ts'
+import { describeError, type Millis } from '../../sync/contract/index.ts'
 import type { SimulatedCentre } from '../../sync/link/index.ts'
 import { type Clock, pause, type Random } from '../../sync/runtime/index.ts'
 import type { Connection, Door } from './device.ts'
+import { Stall } from './stall.ts'
 
 /** Longest time until a write has its effect, and as long again until it is answered. */
 const WRITE: Millis = 2
@@ -29,18 +30,31 @@ export class SimulatedGateway implements Door {
   readonly name: string
   readonly #parts: Parts
   #disk: MemoryDisk
+  #copy: MemoryDisk | null = null
   #core: Core | null = null
-  #life = 0
   #closers = new Set<() => void>()
   /** What its clock is ahead of the true time. */
   skew: Millis = 0
-  /** Cores that were cut off in the middle of something, and end by themselves. */
-  readonly #ending = new Set<Promise<unknown>>()
+  /** Of this life: a process that has ended stands still for good. */
+  #stall = new Stall()
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.name = parts.settings.gateway
     this.#disk = this.#newDisk()
+  }
+
+  /** What it takes to make it stand still. */
+  get stall(): Stall {
+    return this.#stall
+  }
+
+  get disk(): MemoryDisk {
+    return this.#disk
+  }
+
+  get hasCopy(): boolean {
+    return this.#copy !== null
   }
 
   get core(): Core | null {
@@ -50,37 +64,39 @@ export class SimulatedGateway implements Door {
   async start(): Promise<void> {
     if (this.#core) return
     const { settings, clock, random, centre, peers, log } = this.#parts
-    const life = ++this.#life
-    const skewed: Clock = { ...ticking(clock), now: () => clock.now() + this.skew }
+    const stall = new Stall()
+    this.#stall = stall
+    const own: Clock = { ...stall.clock(clock), now: () => clock.now() + this.skew }
     const core = await startCore(settings, {
-      clock: skewed,
+      clock: own,
       random,
       disk: this.#disk,
-      dialer: centre.from(this.name),
-      peers: peers.dialer(this.name),
+      dialer: stall.centre(centre.from(this.name)),
+      peers: stall.dialer(peers.dialer(this.name)),
       log: spoken((text) => log(`${this.name}: ${text}`)),
       count: () => undefined,
       heard: () => undefined,
+    }).catch((error: unknown) => {
+      // The process ends, and leaves nothing open.
+      stall.end()
+      this.#disk.powerCut()
+      log(`${this.name} does not start: ${describeError(error)}`)
+      return null
     })
-    if (life !== this.#life) {
-      this.#end(core)
-      return
-    }
+    if (!core) return
     this.#core = core
-    core.meetPeers(peers.host(this.name))
+    core.meetPeers(stall.host(peers.host(this.name)))
   }
 
   /** The power is gone, at once. */
   crash(): void {
-    const core = this.#core
-    this.#life++
     this.#core = null
+    this.#stall.end()
     this.#disk.powerCut()
     this.#parts.peers.stop(this.name)
     this.#parts.centre.cut(this.name)
     for (const close of [...this.#closers]) close()
     this.#closers.clear()
-    if (core) this.#end(core)
     this.#parts.centre.heal(this.name)
   }
 
@@ -90,10 +106,21 @@ export class SimulatedGateway implements Door {
     this.#disk = this.#newDisk()
   }
 
+  /** A copy of the disk is put aside. */
+  backUp(): void {
+    this.#copy = this.#disk.copy()
+  }
+
+  /** The power is gone, and the disk is replaced by the copy of it. */
+  restore(): void {
+    this.crash()
+    this.#disk = this.#copy ?? this.#disk
+    this.#copy = null
+  }
+
   /** Stops in good order. */
   async stop(): Promise<void> {
     const core = this.#core
-    this.#life++
     this.#core = null
     for (const close of [...this.#closers]) close()
     this.#closers.clear()
@@ -101,15 +128,11 @@ export class SimulatedGateway implements Door {
     this.#parts.peers.stop(this.name)
   }
 
-  /** Resolves when nothing of its earlier lives runs any more. */
-  async ended(): Promise<void> {
-    await Promise.all(this.#ending)
-  }
-
   connect(client: string, onClosed: () => void): Connection | null {
     const core = this.#core
     if (!core) return null
     const { clock } = this.#parts
+    const stall = this.#stall
     const close = (): void => {
       this.#closers.delete(closed)
     }
@@ -120,7 +143,6 @@ export class SimulatedGateway implements Door {
     this.#closers.add(closed)
     return {
       publish: (payload, dup, acked) => {
-        if (this.#core !== core) return
         const publish = {
           clientId: client,
           topic: `sensors/${client}/m`,
@@ -128,9 +150,12 @@ export class SimulatedGateway implements Door {
           qos: 1 as const,
           dup,
         }
-        core.acceptor.accept({ ...publish, messageId: 1, received: clock.now() + this.skew }, (error) => {
-          // A process that has ended says nothing any more.
-          if (this.#core === core) acked(error)
+        stall.pass(() => {
+          if (this.#core !== core) return
+          core.acceptor.accept({ ...publish, messageId: 1, received: clock.now() + this.skew }, (error) => {
+            // A process that has ended says nothing any more.
+            if (this.#core === core) acked(error)
+          })
         })
       },
       close,
@@ -140,13 +165,7 @@ export class SimulatedGateway implements Door {
   /** A write takes a while, so that a power cut can come in the middle of it. */
   #newDisk(): MemoryDisk {
     const { clock, random } = this.#parts
-    return new MemoryDisk(() => pause(clock, random.next() * WRITE))
-  }
-
-  #end(core: Core): void {
-    const ending = core.stop().catch(() => undefined)
-    this.#ending.add(ending)
-    void ending.then(() => this.#ending.delete(ending))
+    return new MemoryDisk(() => pause(this.#stall.clock(clock), random.next() * WRITE))
   }
 }
 
@@ -155,9 +174,3 @@ function spoken(say: (text: string) => void): Log {
   const line = (fields: object, message: string): void => say(`${message} ${JSON.stringify(fields)}`)
   return { debug: () => undefined, info: line, warn: line, error: line }
 }
-
-const ticking = (clock: Clock): Omit<Clock, 'now'> => ({
-  monotonic: () => clock.monotonic(),
-  after: (delay, callback) => clock.after(delay, callback),
-  soon: (callback) => clock.soon(callback),
-})

@@ -74,13 +74,32 @@ export class Site {
     this.centre.faults = NO_FAULTS
     for (const { name } of this.gateways) this.centre.heal(name)
     for (const one of this.gateways)
-      for (const other of this.gateways) if (one !== other) this.peers.heal(one.name, other.name)
+      for (const other of this.gateways)
+        if (one !== other) {
+          this.peers.heal(one.name, other.name)
+          this.peers.delay(one.name, other.name, 0)
+        }
+    for (const { disk } of this.gateways) {
+      disk.capacity = Number.POSITIVE_INFINITY
+      disk.failNextWrite = null
+    }
     for (const gateway of this.gateways) await this.start(gateway)
+  }
+
+  /** What the gateways say of their rules, where they do not say the same. */
+  otherRules(): string[] {
+    const said = this.gateways.map(({ name, core }) => {
+      const sets = [...(core?.machine.ruleSets ?? [])].map(([set, { revision }]) => `${set} ${revision}`)
+      return { name, rules: sets.sort().join(', ') }
+    })
+    const [first] = said
+    return said
+      .filter(({ rules }) => rules !== first?.rules)
+      .map(({ name, rules }) => `${name} has ${rules}; ${first?.name} has ${first?.rules}`)
   }
 
   async end(): Promise<void> {
     for (const gateway of this.gateways) await this.wait(gateway.stop())
-    await this.wait(Promise.all(this.gateways.map((gateway) => gateway.ended())))
   }
 
   /** Nothing is on its way any more, as far as can be told. */

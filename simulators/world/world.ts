@@ -46,7 +46,7 @@ export async function live(options: WorldOptions): Promise<Outcome> {
     await site.clock.advance(site.random.next() * 400)
     await strike(site, forgetful)
   }
-  const findings: Findings = { lost: [], doubled: [], broken: [], alarms: [], stuck: [] }
+  const findings: Findings = { lost: [], doubled: [], broken: [], alarms: [], stuck: [], rules: [] }
   await site.mend()
   try {
     await settle(site, seed % PATIENT === 0 ? LONG_QUIET : QUIET)
@@ -54,6 +54,7 @@ export async function live(options: WorldOptions): Promise<Outcome> {
     findings.stuck.push(`${describeError(error)}: ${site.open()}`)
   }
   for (const device of site.devices) device.stop()
+  findings.rules.push(...site.otherRules())
   await audit(site.centre, site.devices, site.excused, findings)
   const streams = hashOf(site.centre)
   await site.end()

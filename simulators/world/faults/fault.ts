@@ -4,7 +4,7 @@ import type { Site } from '../site.ts'
 export interface Fault {
   /** How often it comes, compared with the others. */
   weight: number
-  /** The centre loses what it has acknowledged: what is promised without that need not hold. */
+  /** The centre, or a disk, forgets what it has acknowledged: what is promised without that need not hold. */
   forgetful?: true
   strike(site: Site): void | Promise<void>
 }

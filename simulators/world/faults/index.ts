@@ -1,11 +1,15 @@
 /** What can go wrong at a simulated site. */
 import type { Site } from '../site.ts'
+import { CENTRE } from './centre.ts'
+import { DISK } from './disk.ts'
 import type { Fault } from './fault.ts'
 import { NETWORK } from './network.ts'
+import { PEOPLE } from './people.ts'
 import { POWER } from './power.ts'
+import { SLOWNESS } from './slowness.ts'
 import { TIME } from './time.ts'
 
-const ALL: readonly Fault[] = [...POWER, ...NETWORK, ...TIME]
+const ALL: readonly Fault[] = [...POWER, ...NETWORK, ...TIME, ...DISK, ...SLOWNESS, ...PEOPLE, ...CENTRE]
 
 /** One of them, drawn by their weights, happens to the site. */
 export async function strike(site: Site, forgetful: boolean): Promise<void> {
