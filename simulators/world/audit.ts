@@ -118,7 +118,9 @@ function alarmFindings(centre: SimulatedCentre, devices: readonly SimulatedDevic
     const [subject, chain] = [...chains].find(([name]) => name.includes(`.${device.name}.`)) ?? []
     // Of two series, the one that began later holds.
     const since = Math.max(0, ...(chain ?? []).map((event) => event.since))
-    const shownLast = chain?.findLast((event) => event.since === since && (event.type === RAISED || event.type === CLEARED))
+    const shownLast = chain?.findLast(
+      (event) => event.since === since && (event.type === RAISED || event.type === CLEARED),
+    )
     const raised = shownLast?.type === RAISED
     const shown = truth(device)
     if (raised !== shown)

@@ -15,7 +15,7 @@ that move. Afterwards what devices were told is compared with what the centre ha
   --devices N        devices of the site (two to five)
   --steps N          faults, one after the other (30)
   --durability HOW   local, replicated or both, which is the one or the other (both)
-  --forgetful        the centre may lose what it has acknowledged, and some findings are to be expected
+  --forgetful        with faults that lose what was acknowledged, and those with findings that are still open
   --jobs N           processes at a time (one for each processor)
   --max-failures N   stop after so many seeds with findings (10)
   --verbose          print what happens, one seed after the other
