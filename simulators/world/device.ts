@@ -79,21 +79,22 @@ export class SimulatedDevice {
     return this.#options.name
   }
 
-<<<<<<< HEAD
+  get identification(): Identification {
+    return this.#options.identification
+  }
+
   /**
    * Whether its readings say themselves in which order they were measured. Of a device with nothing but ids, gateways whose clocks differ
    * cannot tell: its alarm may be wrong until its next reading.
    */
   get saysOrder(): boolean {
     return this.#options.identification !== 'id'
-=======
-  get identification(): Identification 
-    return this.#options.identification
->>>>>>> af3b8d9 (Devices without a session that count anew are for --forgetful until a finding about them is closed)
+  }
 
   /** Readings that nobody has acknowledged. */
-  get open(): number 
+  get open(): number {
     return this.said.length - this.#oldest
+  }
 
   /** Measures something. */
   measure(value: number): void {
@@ -113,22 +114,26 @@ export class SimulatedDevice {
   }
 
   /** It begins to count anew; what it has not got rid of, it still has. */
-  restart(): void 
+  restart(): void {
     this.#lives++
     this.#bornAt = this.said.length
+  }
 
   /** The gateway that it is connected to; null while it is looking for one. */
-  get door(): Door | null 
+  get door(): Door | null {
     return this.#connection ? (this.#options.doors[this.#at % this.#options.doors.length] ?? null) : null
+  }
 
   /** Its network drops: the connection is gone, and with it what was on the way. */
-  drop(): void 
+  drop(): void {
     this.#broken(this.#epoch)
+  }
 
-  stop(): void 
+  stop(): void {
     this.#stopped = true
     this.#connection?.close()
     this.#connection = null
+  }
 
   #connect(): void {
     const { doors, name, clock, random, reconnect } = this.#options
