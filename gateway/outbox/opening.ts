@@ -165,9 +165,11 @@ export class Opening {
     const { replica } = await Replica.load(this.store, origin, this.#parts.settings.block)
     const raced = this.#replicas.get(origin)
     if (raced) return raced
-    this.#replicas.set(origin, replica)
-    this.attach([{ type: 'put', key: namedKey('o', origin), value: Buffer.alloc(0) }])
-    return replica
+    // Its name is on disk before anything of it is: whoever has it finds it again when the store was opened anew.
+    await this.commit([{ type: 'put', key: namedKey('o', origin), value: Buffer.alloc(0) }])
+    const first = this.#replicas.get(origin) ?? replica
+    this.#replicas.set(origin, first)
+    return first
   }
 
   /** Forgets a replica; its records go in the background. */
