@@ -4,7 +4,7 @@ import type { Millis } from '../../sync/contract/index.ts'
  * Whether the gateways of a site are told of each other. Without it each one stands alone: devices move between them, but a reading that
  * one of them had on disk and did not acknowledge is stored by both, and alarms do not follow their devices.
  */
-export const FAILOVER: boolean = true
+const FAILOVER: boolean = true
 
 /** How long a gateway may be silent before its neighbour forwards what it has of it. */
 export const TAKEOVER_AFTER: Millis = 2_000

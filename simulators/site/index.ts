@@ -1,6 +1,5 @@
 /** A whole site in one box, to watch, to break, and to measure. */
 
-export { FAILOVER } from './failover.ts'
 export type { FailoverTimes } from './failover-times.ts'
 export { GatewayProcess, type GatewayProcessOptions } from './gateway-process.ts'
 export { portOr } from './port.ts'

@@ -16,8 +16,7 @@ export const PAIR = {
 export async function inStep(site: Site): Promise<void> {
   for (const { process } of site.gateways)
     await process.waitFor(
-      (status) =>
-        status?.failover?.peers.every(({ present, inStep, holds }) => present && inStep && holds < 500) === true,
+      (status) => status?.failover?.peers.every(({ present, inStep }) => present && inStep) === true,
       WITHIN,
     )
 }
