@@ -2,6 +2,7 @@ import { UsageError } from '../../sync/contract/index.ts'
 import type { Bench } from './bench.ts'
 import { cpu } from './cpu.ts'
 import { detection } from './detection.ts'
+import { failover, replicated } from './failover.ts'
 import { forwardR1, forwardR3 } from './forward.ts'
 import { ingestQos1 } from './ingest.ts'
 import { memory } from './memory.ts'
@@ -10,7 +11,19 @@ import { rules } from './rules.ts'
 import { wire } from './wire.ts'
 
 /** All benches, in the order in which they run. */
-export const BENCHES: readonly Bench[] = [ingestQos1, rules, detection, forwardR1, forwardR3, wire, outage, memory, cpu]
+export const BENCHES: readonly Bench[] = [
+  ingestQos1,
+  rules,
+  detection,
+  replicated,
+  failover,
+  forwardR1,
+  forwardR3,
+  wire,
+  outage,
+  memory,
+  cpu,
+]
 
 /**
  * The benches that were asked for: by name, by the name of one of their rows, or by the beginning of their name; all when none is

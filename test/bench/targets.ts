@@ -13,6 +13,10 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'ingest-qos1-durable': { of: 'ratio', atLeast: 25 },
   'rules-apply': { of: 'ours', atLeast: 2_000_000 },
   'rules-ingest': { of: 'ratio', atLeast: 0.8 },
+  'replicated-rate': { of: 'ratio', atLeast: 0.65 },
+  'replicated-p99': { of: 'ours', atMost: 15 },
+  // takeoverAfter of a site in a box is two seconds.
+  'failover-last': { of: 'ours', atMost: 3000 },
   'forward-r1': { of: 'ratio', atLeast: 20 },
   'forward-r1-packs': { of: 'ratio', atLeast: 0.6 },
   'forward-r3': { of: 'ratio', atLeast: 20 },
