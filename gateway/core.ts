@@ -108,7 +108,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
     clock,
     random,
     events: forwardingLog(log),
-    overtaken: (_, end) => tell(machine.settle(end, clock.now())),
+    overtaken: (lost, end) => tell(machine.settle(end, clock.now(), lost)),
     ...(failover && { clearance: failover.clearance }),
   })
   forwarder.start()

@@ -80,6 +80,12 @@ interface Parts {
   events: UplinkEvents
 }
 
+/** Where a session goes on, and what the peer has to know to be missing before that. */
+interface Start {
+  start: Record<Lane, Offset>
+  gaps: readonly { lane: Lane; gap: Gap }[]
+}
+
 /** What may be on its way to the peer. */
 const WINDOW: Bytes = 4 * 1024 * 1024
 const MESSAGE: Bytes = 256 * 1024
@@ -196,7 +202,8 @@ export class Uplink {
       await send({ kind: 'hello', version: PROTOCOL_VERSION, site, gateway, epoch: host.epoch(), lanes })
       const answer = await Promise.race([welcomed, aborted(over.signal)])
       if (answer === null) return reason
-      const start = await this.#startAt(answer)
+      const { start, gaps } = await this.#startAt(answer)
+      if (gaps.length > 0) await send({ kind: 'blocks', blocks: [], gaps })
       this.shareRules = () => void send({ kind: 'rules', sets: host.rules() })
       this.leave = () => send({ kind: 'leaving' }).catch(() => undefined)
       this.dialAnew = () => end('it is dialled anew')
@@ -218,7 +225,7 @@ export class Uplink {
   }
 
   /** Where to go on for each lane, from what the peer has. */
-  async #startAt({ version, have }: Extract<Answer, { kind: 'welcome' }>): Promise<Record<Lane, Offset>> {
+  async #startAt({ version, have }: Extract<Answer, { kind: 'welcome' }>): Promise<Start> {
     const { peer, host } = this.#parts
     if (version !== PROTOCOL_VERSION)
       throw new OperatorError(
@@ -229,9 +236,8 @@ export class Uplink {
       const { next, tail } = host.progress(lane)
       return Math.max(tail, next - (lane === 'deadletters' ? 0 : WARM_RECORDS))
     })
-    if (have === null) return start
-    for (const lane of LANES) {
-      const there = have[lane]
+    for (const lane of have === null ? [] : LANES) {
+      const there = have?.[lane] ?? { next: 0, lineage: null }
       const here = await host.position(lane)
       const lineage = there.next <= here.next ? await host.lineageAt(lane, there.next) : null
       const isOther = there.lineage !== null && lineage !== null && there.next > 0 && there.lineage !== lineage
@@ -241,7 +247,12 @@ export class Uplink {
       }
       start[lane] = there.next === 0 ? start[lane] : Math.max(there.next, host.progress(lane).tail)
     }
-    return start
+    // What lies between is not here any more, or long in the stream: the copy goes on behind it.
+    const gaps = LANES.flatMap((lane) => {
+      const from = have?.[lane].next ?? 0
+      return from < start[lane] ? [{ lane, gap: { from, to: start[lane] - 1, reason: 'trimmed' as const } }] : []
+    })
+    return { start, gaps }
   }
 
   /** Sends what the peer lacks, then what is new, until the session is over. */

@@ -82,7 +82,9 @@ export class ReplicaAccess {
   /** The peer says how far the centre has its lane, and from where on it keeps it: before that, it goes here too. */
   async follow(lane: Lane, forwarded: { next: Offset; sequence: StreamSequence }, tail: Offset): Promise<void> {
     const state = this.#replica.lanes[lane]
-    if (forwarded.next > state.cursor.next) state.moveCursor({ ...state.cursor, ...forwarded })
+    // Of what has not come here yet, nothing is noted: after a restart the lane would go on behind it, and never ask for it.
+    if (forwarded.next > state.cursor.next && forwarded.next <= state.durable)
+      state.moveCursor({ ...state.cursor, ...forwarded })
     const needed = lane === 'readings' ? this.#replica.hearFrom : Number.POSITIVE_INFINITY
     const upTo = Math.min(tail, state.cursor.next, state.durable, needed)
     const newest = state.segments.all.findLast(({ first }) => first <= upTo)

@@ -1,5 +1,5 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
-import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, type Transition } from './alarm.ts'
+import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, type Ours, type Transition } from './alarm.ts'
 import type { Action } from './lifecycle.ts'
 import type { PeerTold } from './told.ts'
 
@@ -127,8 +127,8 @@ export class AlarmGroup {
   }
 
   /** See `Alarm.settle`. */
-  settle(alarm: Alarm, told: PeerTold, at: Millis): Told[] {
-    return alarm.settle(told, at, this.#state.last).map((transition) => ({ alarm, transition }))
+  settle(alarm: Alarm, told: PeerTold, at: Millis, ours: Ours | null): Told[] {
+    return alarm.settle(told, at, this.#state.last, ours).map((transition) => ({ alarm, transition }))
   }
 
   /** The gateway hears again since `at`: what was not heard before says nothing about the sensors. */

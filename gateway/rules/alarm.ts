@@ -82,6 +82,14 @@ export interface ActionNote {
   until?: Millis
 }
 
+/** What was told here under a number that another gateway had taken. */
+export interface Ours {
+  condition: string | null
+  /** Event time. */
+  at: Millis
+  reading: Reading
+}
+
 const NONE: readonly Transition[] = []
 
 /**
@@ -275,7 +283,7 @@ export class Alarm {
    *
    * @param at event time of what is told
    */
-  settle(told: PeerTold, at: Millis, last: Reading): readonly Transition[] {
+  settle(told: PeerTold, at: Millis, last: Reading, ours: Ours | null): readonly Transition[] {
     const found: Transition[] = []
     this.#take(told)
     // Whoever told knows a later reading than was heard here: it has the last word, see `Engine.heed`.
@@ -284,7 +292,10 @@ export class Alarm {
     else {
       if (told.by === 'readings') this.#untold.told(told.condition, told.at)
       this.#tellUntold(found)
-      this.#turn(this.#timing.counts, at, last, found)
+      const { counts } = this.#timing
+      // Told under another number now, but as it was told: when, and by which reading.
+      const isOurs = ours !== null && ours.condition === counts
+      this.#turn(counts, isOurs ? ours.at : at, isOurs ? ours.reading : last, found)
     }
     return found
   }

@@ -1,5 +1,5 @@
 import type { Millis, Offset, Reading, ThresholdEvent } from '../../sync/contract/index.ts'
-import { type ActionNote, Alarm, type Era } from './alarm.ts'
+import { type ActionNote, Alarm, type Era, type Ours } from './alarm.ts'
 import { AlarmGroup, type Told } from './alarm-group.ts'
 import { DueQueue } from './due-queue.ts'
 import { toEvent } from './event.ts'
@@ -243,13 +243,13 @@ export class Engine {
    *
    * @returns what is to be told behind it
    */
-  settle(event: ThresholdEvent, at: Millis): ThresholdEvent[] {
+  settle(event: ThresholdEvent, at: Millis, lost: ThresholdEvent | null = null): ThresholdEvent[] {
     const events = this.advance(at)
     const found = this.#find(event.device, event.rule)
     const told = readTold(event)
     if (!found || !told || found.alarm.isPast(told)) return events
     const { held, alarm } = found
-    this.#tell(held.group.settle(alarm, told, this.#now), events, this.#now)
+    this.#tell(held.group.settle(alarm, told, this.#now, lost && oursIn(lost)), events, this.#now)
     this.#urgent(held)
     this.#schedule(held)
     return events
@@ -521,6 +521,13 @@ export class Engine {
     held.queued = due
     this.#due.push(due, held.name, held)
   }
+}
+
+/** What an event of ours told, for it to be told again under another number. */
+function oursIn(event: ThresholdEvent): Ours | null {
+  const told = readTold(event)
+  if (told?.by !== 'readings') return null
+  return { condition: told.condition, at: told.at, reading: event.data['reading'] as Reading }
 }
 
 function sameLabels(one: Reading['labels'], other: Reading['labels']): boolean {

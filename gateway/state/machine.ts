@@ -122,10 +122,11 @@ export class StateMachine implements StateKeeper {
    * An alarm has forked: the centre's chain ends with `event`, which is not of this gateway, and what was told here under that name is
    * void. The alarm follows it.
    *
+   * @param lost what was told here under a number that was taken
    * @returns what readings have shown here since, if that differs
    */
-  settle(event: ThresholdEvent, now: Millis): readonly ThresholdEvent[] {
-    return this.#engine.settle(event, now)
+  settle(event: ThresholdEvent, now: Millis, lost: ThresholdEvent | null = null): readonly ThresholdEvent[] {
+    return this.#engine.settle(event, now, lost)
   }
 
   /** The gateway's clock has come to `now`: what was due happens. */

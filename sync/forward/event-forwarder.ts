@@ -202,8 +202,8 @@ export class EventForwarder {
       const known = endsWithSeries(end, since) ? (end?.transition ?? 0) : await this.#searchChain(session, link)
       if (end && known >= transition) {
         // What is behind the cursor was stored after it, unless the stream gives out sequences again. (Others may have told it before, or we
-        // have told something else under this number.)
-        const isOurs = end.epoch === source.epoch && end.offset >= offset
+        // have told something else under this number; and what comes again was stored in between.)
+        const isOurs = end.epoch === source.epoch && end.offset >= offset && offset >= this.#againBefore
         if (end.sequence <= given.upTo && isOurs) throw new ForgottenError(message.subject)
         if (end.since === since) await this.#compare(session, link, end, comparing)
         return end.sequence
