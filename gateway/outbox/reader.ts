@@ -115,7 +115,7 @@ export class LaneReader implements LaneSource {
     const store = await this.#host.store()
     const slice = new SliceBuilder(from, maxBytes)
     for await (const block of this.#blocksAhead(store, from, maxBytes)) {
-      if (block.first + block.count > head) break
+      if (block.first >= head) break
       if (block.first + block.count <= slice.next) continue
       if (block.first > slice.next) {
         const holes = await this.#holes(store, slice.next, block.first - 1)
