@@ -229,9 +229,9 @@ describe('whatever gets lost, comes again, and dies', () => {
       )
       if (contentList.every(({ kind }) => kind !== 'copy'))
         expect(reports.filter((report) => report.kind === 'regress' && report.why === 'term')).toEqual([])
-      // Origins that take turns are no news.
+      // Origins that take turns are no news; what a process said before it died and stored nothing, the next one says again.
       const news = reports.flatMap((report) => (report.kind === 'epoch' ? [report.origin] : []))
-      expect(news).toEqual([...new Set(news)])
+      expect(news.length - new Set(news).size).toBeLessThanOrEqual(stepList.length)
     },
   )
 
