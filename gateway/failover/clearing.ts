@@ -103,6 +103,10 @@ export class Clearing {
     this.#located = true
   }
 
+  get located(): boolean {
+    return this.#located
+  }
+
   /** Looks whether more may leave. */
   advance(): void {
     this.#again = true

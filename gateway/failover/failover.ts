@@ -3,6 +3,7 @@ import {
   type Lane,
   type Millis,
   type Offset,
+  RetryableError,
   StopAcceptingError,
   type ThresholdEvent,
 } from '../../sync/contract/index.ts'
@@ -411,7 +412,11 @@ export class Failover {
           blocks: (lane, from, maxBytes) => outbox.blocks(lane, from, maxBytes),
           onBlocks: (listener) => outbox.onBlocks(listener),
           rules: () => Object.fromEntries(this.#parts.machine.ruleSets),
-          startEpoch: () => outbox.lane('readings').startEpoch(),
+          startEpoch: async () => {
+            if (!this.#clearing.located)
+              throw new RetryableError('OWN_CHAIN_UNKNOWN', 'the centre has to say first what it has of this gateway')
+            await outbox.lane('readings').startEpoch()
+          },
         },
         events: {
           up: () => {

@@ -50,7 +50,11 @@ export interface UplinkHost {
   ): Promise<{ blocks: readonly Omit<OwnBlock, 'lane'>[]; gaps: readonly Gap[]; next: Offset }>
   onBlocks(listener: (blocks: readonly OwnBlock[]) => void): () => void
   rules(): Record<string, SharedRules>
-  /** The peer has records under our epoch that we do not have: number on under a new one. */
+  /**
+   * The peer has records under our epoch that we do not have: number on under a new one.
+   *
+   * @throws RetryableError `OWN_CHAIN_UNKNOWN` as long as it is not known how far the centre has the old one: that would go there again
+   */
   startEpoch(): Promise<void>
 }
 
@@ -264,9 +268,16 @@ export class Uplink {
   ): Promise<void> {
     const { peer, host, events } = this.#parts
     let underWay = 0
+    let liveBytes = 0
     this.#live = []
     const stopListening = host.onBlocks((blocks) => {
       this.#live.push(...blocks)
+      liveBytes += blocks.reduce((sum, { value }) => sum + value.length, 0)
+      // A peer that is slow gets them from the disk: what waits for it must not fill the memory.
+      if (liveBytes > WINDOW) {
+        this.#live = []
+        liveBytes = 0
+      }
       this.#wake()
     })
     const sendParts = (blocks: readonly OwnBlock[], gaps: readonly { lane: Lane; gap: Gap }[]): void => {
@@ -290,6 +301,7 @@ export class Uplink {
         }
         const live = this.#live
         this.#live = []
+        liveBytes = 0
         const fresh = live.filter(({ lane, first, count }) => first + count > sent[lane])
         if (fresh.length > 0 && goOn(fresh, sent)) {
           sendParts(inOrder(fresh), [])
