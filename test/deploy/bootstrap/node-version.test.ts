@@ -25,7 +25,9 @@ it.each(['12.22.0', '18.20.8', '20.18.3'])('says that Node %s is too old, and wh
 
 it.each(['20.19.0', '22.0.0', '26.1.0'])('goes on with Node %s', async (version) => {
   const { exitCode, stderr } = await runAs(version)
-  expect(stderr).toBe("tidegate: expected one of start, test, chaos, browser, bench, faults, build, docs, got 'nonsense'\n")
+  expect(stderr).toBe(
+    "tidegate: expected one of start, test, chaos, browser, bench, faults, build, docs, got 'nonsense'\n",
+  )
   expect(exitCode).toBe(2)
 })
 
