@@ -1,4 +1,5 @@
 import {
+  byLane,
   DeadLetterError,
   decodeLine,
   describeError,
@@ -220,9 +221,3 @@ export class Downlink {
     this.#end(describeError(error))
   }
 }
-
-const byLane = <T>(of: (lane: Lane) => T): Record<Lane, T> => ({
-  readings: of('readings'),
-  events: of('events'),
-  deadletters: of('deadletters'),
-})

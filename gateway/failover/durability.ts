@@ -1,4 +1,4 @@
-import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import { byLane, LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import type { Durability } from '../ingest/topics/index.ts'
 
 /** The own disk, and how far every peer that counts has what is on it. */
@@ -102,9 +102,3 @@ export const alone = (): StopAcceptingError =>
     'NO_PEER',
     'no peer is there to keep a copy, and failover.whenAlone is refuse; start the other gateway, or set it to degrade',
   )
-
-const byLane = <T>(of: (lane: Lane) => T): Record<Lane, T> => ({
-  readings: of('readings'),
-  events: of('events'),
-  deadletters: of('deadletters'),
-})

@@ -1,5 +1,6 @@
 import {
   type Bytes,
+  byLane,
   describeError,
   LANES,
   type Lane,
@@ -374,12 +375,6 @@ function goOn(blocks: readonly OwnBlock[], sent: Readonly<Record<Lane, Offset>>)
 
 const inOrder = (blocks: readonly OwnBlock[]): OwnBlock[] =>
   ORDER.flatMap((lane) => blocks.filter((block) => block.lane === lane))
-
-const byLane = <T>(of: (lane: Lane) => T): Record<Lane, T> => ({
-  readings: of('readings'),
-  events: of('events'),
-  deadletters: of('deadletters'),
-})
 
 const positions = byLane<Offset>
 

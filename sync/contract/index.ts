@@ -11,7 +11,7 @@ export {
 } from './errors.ts'
 export { decodeEvent, type ThresholdEvent } from './event.ts'
 export { HEADERS, isFence, NDJSON } from './headers.ts'
-export { LANES, type Lane } from './lanes.ts'
+export { byLane, LANES, type Lane } from './lanes.ts'
 export {
   decodeDeadLetter,
   decodeLine,
