@@ -5,6 +5,7 @@ import { type BlockHeader, encodeBlock } from './block.ts'
 import { type LaneExtent, pendingBytes } from './bounds.ts'
 import { Gaps } from './gaps.ts'
 import { offsetKey } from './keys.ts'
+import { RecentBlocks } from './recent.ts'
 import { cursorOp, gapOps, type Head, headOp, segmentOp, type Trimmed, trimmedOp } from './records.ts'
 import { Segments } from './segments.ts'
 
@@ -37,6 +38,7 @@ export class LaneState {
   readonly lane: Lane
   readonly gaps = new Gaps()
   readonly segments = new Segments()
+  readonly recent = new RecentBlocks()
   cursor: Cursor = FRESH_CURSOR
   cursorDirty = false
   /** One past the newest durable record. */

@@ -83,6 +83,7 @@ export class Opening {
         cut: (now, ops) => this.#cut(now, ops),
         committed: () => {
           const grown = this.#heads.filter(([lane, head]) => lanes[lane].committed(head))
+          for (const block of this.#blocks) lanes[block.lane].recent.add(block)
           this.events.committed(
             grown.map(([lane]) => lane),
             this.#blocks,

@@ -144,9 +144,7 @@ export class LaneReader implements LaneSource {
     const blocks: CutBlock[] = []
     const gaps: Gap[] = []
     let [next, bytes] = [from, 0]
-    const start = (await blockBefore(store, this.lane, from)) ?? from
-    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start))) {
-      const first = offsetOf(key)
+    for await (const [first, value] of this.#stored(store, from)) {
       if (first >= durable || bytes >= maxBytes) break
       if (this.#host.state().gaps.has(first) && soundBlock(first, value) === null) continue
       const block = soundBlock(first, value)
@@ -225,13 +223,23 @@ export class LaneReader implements LaneSource {
 
   /** Sound blocks from the one that holds `from` on, also those of declared holes; damaged ones are set aside on the way. */
   async *#blocks(store: KeyValueStore, from: Offset, ahead: Bytes = 0): AsyncIterable<Block> {
-    const start = from === this.#boundary ? from : ((await blockBefore(store, this.lane, from)) ?? from)
-    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start), { ahead })) {
-      const first = offsetOf(key)
+    for await (const [first, value] of this.#stored(store, from, ahead)) {
       const block = soundBlock(first, value)
       if (block) yield block
       else if (!(await this.#declared(store, first, value))) await this.#setAside(store, first, value)
     }
+  }
+
+  /** Blocks as they are stored, from the one that holds `from` on. */
+  async *#stored(store: KeyValueStore, from: Offset, ahead: Bytes = 0): AsyncIterable<readonly [Offset, Buffer]> {
+    const recent = this.#host.state().recent.from(from)
+    if (recent) {
+      for (const { first, value } of recent) yield [first, value]
+      return
+    }
+    const start = from === this.#boundary ? from : ((await blockBefore(store, this.lane, from)) ?? from)
+    for await (const [key, value] of store.entries(offsetRange('b', this.lane, start), { ahead }))
+      yield [offsetOf(key), value]
   }
 
   /** Whether all of a block is declared: an eviction that was cut short by a crash, for one, leaves some of its blocks. */

@@ -25,7 +25,7 @@ import { growth, untilAborted } from './wait.ts'
 
 export interface PackSettings extends PackSizeSettings {
   compress: 'none' | 'gzip' | 'auto'
-  /** How long a record may wait for others to share its pack. */
+  /** From one pack to the next, while there is no backlog: what comes meanwhile shares the next one. */
   linger: Millis
   ackTimeout: Millis
 }
@@ -226,8 +226,8 @@ export class PackForwarder {
     let audits = 0
     while (!signal.aborted) {
       if (next >= source.head) {
-        if (await growth(source, next, clock, AUDIT_EVERY, signal)) await pause(clock, settings.linger, signal)
-        else if (!signal.aborted && (++audits % FULL_AUDIT === 0 || (await this.#forgotten(session)))) return
+        if (await growth(source, next, clock, AUDIT_EVERY, signal)) continue
+        if (!signal.aborted && (++audits % FULL_AUDIT === 0 || (await this.#forgotten(session)))) return
         continue
       }
       await pause(clock, breaker.wait, signal)
@@ -242,9 +242,11 @@ export class PackForwarder {
         ahead = preparing()
         continue
       }
+      // What came since it was read is no more than what it holds.
+      const keepsUp = source.head - slice.next <= slice.count
       const started = clock.monotonic()
       const appending = session.append(message, expected, this.#timeout(message.body.length))
-      ahead.fill(slice.next)
+      if (!keepsUp) ahead.fill(slice.next)
       expected = await appending
       const roundTrip = clock.monotonic() - started
       this.#dealtWith = expected
@@ -256,6 +258,7 @@ export class PackForwarder {
       attempts.succeeded()
       events.stored(source.lane, slice.count, message.body.length, roundTrip)
       for (const gap of slice.gaps) events.declared(source.lane, gap)
+      if (keepsUp) await pause(clock, started + settings.linger - clock.monotonic(), signal)
     }
   }
 
@@ -297,8 +300,9 @@ export class PackForwarder {
   #measure(bytes: Bytes, roundTrip: Millis): void {
     // Small messages measure the delay, not the width of the link: they can only show that it is wider than thought.
     const rate = bytes / Math.max(roundTrip, 0.1)
-    if (this.#bytesPerMs === null) this.#bytesPerMs = rate
-    else if (bytes >= this.#size.minimum || rate > this.#bytesPerMs) this.#bytesPerMs += (rate - this.#bytesPerMs) * 0.2
+    const tells = bytes >= this.#size.minimum
+    if (this.#bytesPerMs === null) this.#bytesPerMs = tells ? rate : null
+    else if (tells || rate > this.#bytesPerMs) this.#bytesPerMs += (rate - this.#bytesPerMs) * 0.2
   }
 }
 

@@ -29,7 +29,7 @@ export const forward = z
       })
       .prefault({})
       .meta({ description: 'Sparing the link and the centre while a backlog drains.' }),
-    linger: duration('How long a pack may wait for more readings when there is no backlog.').prefault('5ms'),
+    linger: duration('When there is no backlog: at least so long after a pack goes the next.').prefault('20ms'),
     stallAfter: duration(
       'The link counts as stalled when the oldest unacknowledged record has not changed for this long.',
       { min: 1000 },

@@ -30,9 +30,15 @@ const blocks = fc.array(fc.array(fc.nat(40), { minLength: 1, maxLength: 8 }), { 
 describe('reading a lane', () => {
   it('gives whole records in order, as many as fit and at least one, from anywhere', async () => {
     await fc.assert(
-      fc.asyncProperty(blocks, fc.integer({ min: 1, max: 800 }), fc.nat(), async (shape, maxBytes, start) => {
-        const box = await openOutbox({ disk: new MemoryDisk(), dir: '/data' })
+      fc.asyncProperty(blocks, fc.integer({ min: 1, max: 800 }), fc.nat(), fc.boolean(), async (...drawn) => {
+        const [shape, maxBytes, start, fromDisk] = drawn
+        const disk = new MemoryDisk()
+        let box = await openOutbox({ disk, dir: '/data' })
         const lines = await lanesOf(box, shape)
+        if (fromDisk) {
+          await box.outbox.close()
+          box = await openOutbox({ disk, dir: '/data' })
+        }
         const source = box.outbox.lane('readings')
         const from = start % lines.length
         let next = from
