@@ -15,6 +15,7 @@ import {
 } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
+import { decodeBlockHeader } from '../outbox/index.ts'
 import type { ServedSession } from './link/index.ts'
 import {
   type Answer,
@@ -175,9 +176,11 @@ export class Downlink {
     if (!keeper) throw new OperatorError('PEER_UNGREETED', 'blocks came before a hello')
     if (!host.accepting) throw host.refusal()
     for (const { lane, value } of blocks) {
-      // What is missing before a block is declared before it, or the block would leave a hole.
-      const next = keeper.position(lane).next
-      for (const { lane: of, gap } of gaps) if (of === lane && gap.from <= next) keeper.declare(lane, gap)
+      // What is missing before a block is declared before it, or the block would leave a hole. What is missing in it is declared
+      // behind it: its lines are there, and count.
+      const { first } = decodeBlockHeader(value)
+      for (const { lane: of, gap } of gaps)
+        if (of === lane && gap.from < first) keeper.declare(lane, { ...gap, to: Math.min(gap.to, first - 1) })
       for (const [offset, line] of keeper.accept(lane, value)) this.#take1(keeper, lane, offset, line)
     }
     for (const { lane, gap } of gaps) keeper.declare(lane, gap)

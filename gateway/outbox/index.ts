@@ -1,5 +1,5 @@
 /** Durable queues between ingest and the forwarder. */
-export { decodeBlock, linesOf } from './block.ts'
+export { decodeBlock, decodeBlockHeader, linesOf } from './block.ts'
 export { inspectOutbox, type LaneReport, type OutboxReport, type PartKinds, REPORT_ORDER } from './inspect.ts'
 export { type Finding, type Verification, verifyOutbox } from './inspect-blocks.ts'
 export { Outbox, type OutboxEvents, type OutboxSettings, type OutboxStatus } from './outbox.ts'
