@@ -1,5 +1,5 @@
-import { decodeLine, type Offset, type Reading } from '../../sync/contract/index.ts'
-import { fingerprint, type Twin, type Twins } from './twins.ts'
+import type { Offset } from '../../sync/contract/index.ts'
+import { printOf, type Twin, type Twins } from './twins.ts'
 
 /** What clearing needs from the gateway around it. */
 export interface ClearingHost {
@@ -162,8 +162,7 @@ export class Clearing {
   async #decide(from: Offset, to: Offset): Promise<boolean> {
     let decided = false
     for await (const [offset, line] of this.#host.read(from, to)) {
-      const reading = readable(line)
-      const print = reading && fingerprint(reading)
+      const print = printOf(line)
       const twins = print ? this.#twins.of(print).filter(({ until }) => offset < until) : []
       if (twins.length === 0) continue
       const kept = !twins.some((twin) => this.#yieldsTo(twin))
@@ -181,14 +180,5 @@ export class Clearing {
     if (this.#host.isMissing(origin, offset)) return false
     if (offset < this.settledOf(origin)) return true
     return origin.slice(0, origin.lastIndexOf('/')) < this.#host.gateway
-  }
-}
-
-function readable(line: string): Reading | null {
-  try {
-    return decodeLine(line)
-  } catch {
-    // What an older version wrote and this one does not understand has no copies that this one could tell.
-    return null
   }
 }

@@ -11,16 +11,20 @@ import type { Clearance } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Journal } from '../ingest/index.ts'
 import type { Durability } from '../ingest/topics/index.ts'
-import { decodeBlock, linesOf, type Outbox } from '../outbox/index.ts'
+import type { Outbox } from '../outbox/index.ts'
 import type { NamedRules, StateMachine } from '../state/index.ts'
+import { PeerChains } from './chains.ts'
 import { Clearing } from './clearing.ts'
+import { Copies } from './copies.ts'
 import { Downlink } from './downlink.ts'
 import { alone, ReplicatedDurability } from './durability.ts'
 import type { FailoverEvents } from './events.ts'
 import { Fencing } from './fencing.ts'
+import { linesBetween } from './lines.ts'
 import type { PeerDialer, PeerHost } from './link/index.ts'
 import { Notices } from './notices.ts'
 import type { LaneProgress, SharedRules } from './protocol.ts'
+import { ProxyClearance } from './proxy.ts'
 import { Replicas } from './replicas.ts'
 import { type Carry, Takeover } from './takeover.ts'
 import { Twins } from './twins.ts'
@@ -78,7 +82,6 @@ export interface FailoverStatus {
 
 /** Waits between attempts to reach a peer. */
 const RETRY = { min: 50, max: 1000 }
-const READ_BYTES = 256 * 1024
 /** Answers of a peer that wait for its lane; the lane is at most as far behind as messages are on their way. */
 const MOST_BARRIERS = 256
 
@@ -88,7 +91,7 @@ interface Peer {
   up: boolean
   downlink: Downlink | null
   greeted: boolean
-  /** It has begun a new epoch: what has left of those before is known only when its chain was read. */
+  /** It has begun a new epoch, or others send in its place: what has left of it is known only when its chain was read. */
   unread: boolean
   /** It cannot say whether something of its own has left of which there is a copy here. */
   unsure: boolean
@@ -119,6 +122,7 @@ export class Failover {
   readonly #twins: Twins
   readonly #clearing: Clearing
   readonly #replicas: Replicas
+  readonly #chains: PeerChains
   readonly #fencing: Fencing
   readonly #peers = new Map<string, Peer>()
   readonly #stopping = new AbortController()
@@ -171,19 +175,25 @@ export class Failover {
         if (lane === 'readings') this.#passBarriers(origin)
       },
     })
-    this.#fencing = new Fencing({
+    this.#chains = new PeerChains({
       site,
       gateway,
-      peers,
       ackTimeout,
       clearing: this.#clearing,
       replicas: this.#replicas,
       clock,
-      random,
-      answers: (peer) => this.#answers(peer),
-      read: (peer) => this.#chainRead(peer),
       durable: () => this.#durable(),
       filled: events.filled,
+    })
+    this.#fencing = new Fencing({
+      peers,
+      clearing: this.#clearing,
+      chains: this.#chains,
+      clock,
+      random,
+      answers: (peer) => this.#answers(peer),
+      doubt: (peer) => this.#doubt(peer),
+      read: (peer) => this.#chainRead(peer),
       troubled: events.troubled,
     })
     this.durability = new ReplicatedDurability(
@@ -212,23 +222,40 @@ export class Failover {
 
   /** @param carry how the forwarder carries another origin */
   start(host: PeerHost, carry: Carry): void {
-    const { settings, outbox, machine, clock, events } = this.#parts
-    const { peers, awayAfter, heartbeat, takeoverAfter } = settings
+    const { settings, outbox, machine, clock, random, events } = this.#parts
+    const { gateway, peers, awayAfter, heartbeat, takeoverAfter } = settings
     const takeover = new Takeover(
       {
         clock,
         takeoverAfter,
         replicas: this.#replicas,
         twins: this.#twins,
-        clearing: this.#clearing,
         events,
         carry,
         machine,
-        own: {
-          tail: () => outbox.lane('readings').tail,
-          head: () => outbox.durable('readings'),
-          read: (from, to) => ownLines(outbox, from, to),
-        },
+        copies: (replica, isLive) =>
+          new Copies(
+            {
+              twins: this.#twins,
+              clearing: this.#clearing,
+              replicas: this.#replicas,
+              isLive,
+              own: { tail: () => outbox.lane('readings').tail, read: (from, to) => ownLines(outbox, from, to) },
+            },
+            replica,
+          ),
+        clearance: (absent, decide) =>
+          new ProxyClearance({
+            gateway,
+            absent,
+            others: peers.filter((peer) => peer !== absent),
+            chains: this.#chains,
+            decide,
+            durable: () => this.#durable(),
+            clock,
+            random,
+            troubled: events.troubled,
+          }),
       },
       peers,
     )
@@ -520,6 +547,12 @@ export class Failover {
     events.peerAway(peer, reason)
   }
 
+  /** Others send in its place: what has left of it, it may not know itself. */
+  #doubt(peer: string): void {
+    const known = this.#peers.get(peer)
+    if (known) known.unread = true
+  }
+
   /** Its chain was read to the end, and fenced. */
   #chainRead(peer: string): void {
     const known = this.#peers.get(peer)
@@ -567,17 +600,6 @@ const handedOver = (): StopAcceptingError =>
     'this gateway has handed over to its peers: ask one of them, or end that with `tidegate handover --cancel`',
   )
 
-/** Own readings of [from, to), without those that are declared missing. */
-async function* ownLines(outbox: Outbox, from: Offset, to: Offset): AsyncIterable<readonly [Offset, string]> {
-  for (let at = from; at < to; ) {
-    const { blocks, gaps, next } = await outbox.blocks('readings', at, READ_BYTES)
-    const isMissing = (offset: Offset): boolean => gaps.some((gap) => gap.from <= offset && offset <= gap.to)
-    for (const { first, value } of blocks)
-      for (const [i, line] of linesOf(decodeBlock(value)).entries()) {
-        const offset = first + i
-        if (offset >= at && offset < to && !isMissing(offset)) yield [offset, line] as const
-      }
-    if (next === at) return
-    at = next
-  }
-}
+/** Own readings of [from, to). */
+const ownLines = (outbox: Outbox, from: Offset, to: Offset): ReturnType<typeof linesBetween> =>
+  linesBetween((at, maxBytes) => outbox.blocks('readings', at, maxBytes), from, to)

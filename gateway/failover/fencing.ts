@@ -1,34 +1,48 @@
-import { type Millis, type Offset, readingsSubject, STREAMS, type StreamSequence } from '../../sync/contract/index.ts'
-import { type Clearance, type Fencing as Fences, type LearntPack, raiseFence } from '../../sync/forward/index.ts'
+import type { Millis, StreamSequence } from '../../sync/contract/index.ts'
+import type { Clearance, Fencing as Fences } from '../../sync/forward/index.ts'
 import type { CentralSession } from '../../sync/link/index.ts'
 import { type Clock, pause, type Random } from '../../sync/runtime/index.ts'
+import type { PeerChains } from './chains.ts'
 import type { Clearing } from './clearing.ts'
-import type { Replicas } from './replicas.ts'
 
 interface Parts {
-  site: string
-  gateway: string
   peers: readonly string[]
-  ackTimeout: Millis
   clearing: Clearing
-  replicas: Replicas
+  chains: PeerChains
   clock: Clock
   random: Random
   /** What the peer says decides what may leave, so it need not be fenced. */
   answers(peer: string): boolean
+  /** Somebody else may have sent in place of the peer: what it says is not enough until its chain was read. */
+  doubt(peer: string): void
   /** The chain of the peer was read to its end. */
   read(peer: string): void
-  /** Resolves when everything that was taken in so far is durable. */
-  durable(): Promise<void>
-  filled(origin: string, from: Offset, count: number): void
   troubled(what: string, error: unknown): void
 }
 
-/** A rival that is alive gets this much time before it is fenced again: two that fence each other take turns. */
+/** A rival that is alive gets about this much time before it is fenced again: two that fence each other take turns. */
 const TURN: Millis = 250
-const RETRY: Millis = 500
-/** Of a peer that was never met, its chain is read from so many messages of the stream back. */
-const LOOK_BACK = 500
+export const RETRY: Millis = 500
+
+/** Waits so that a rival gets something done too. */
+export const giveTurn = (clock: Clock, random: Random, signal: AbortSignal): Promise<void> =>
+  pause(clock, TURN * (0.2 + random.next()), signal)
+
+/** Fences the chain of a peer, however often that takes, unless it is not needed any more. */
+export async function fenceAtLast(
+  fence: () => Promise<void>,
+  { clock, isNeeded, failed }: { clock: Clock; isNeeded: () => boolean; failed: (error: unknown) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted && isNeeded())
+    try {
+      await fence()
+      return
+    } catch (error) {
+      failed(error)
+      await pause(clock, RETRY, signal)
+    }
+}
 
 /**
  * Fences the chains of peers that are away, so that own readings may leave without them (ADR 16).
@@ -38,8 +52,6 @@ const LOOK_BACK = 500
  */
 export class Fencing implements Clearance {
   readonly #parts: Parts
-  /** The newest message of each peer's chain that was read. */
-  readonly #seen = new Map<string, StreamSequence>()
   /** Own fences serve only if they are newer than this, see `Clearance`. */
   #newerThan: StreamSequence = 0
   #session: { central: CentralSession; signal: AbortSignal } | null = null
@@ -51,8 +63,8 @@ export class Fencing implements Clearance {
   }
 
   /** See `Clearance`. */
-  arbitrate(central: CentralSession, { fencedBy, upTo }: Fences, signal: AbortSignal): Promise<void> {
-    const { clearing, answers, clock, random } = this.#parts
+  arbitrate(central: CentralSession, { fencedBy, inPlaceOf, upTo }: Fences, signal: AbortSignal): Promise<void> {
+    const { peers, clearing, answers, doubt, clock, random } = this.#parts
     this.#session = { central, signal }
     // What others write to the chain ends what is on its way there, whose fate may be unknown: only then can it be decided anew.
     const isNew = upTo > this.#newerThan
@@ -60,9 +72,9 @@ export class Fencing implements Clearance {
     return this.#inTurn(async () => {
       clearing.locate()
       if (isNew) clearing.withdraw()
+      for (const peer of inPlaceOf) if (peers.includes(peer)) doubt(peer)
       for (const peer of this.#away()) clearing.stand(peer, { kind: 'unknown' })
-      const isContended = fencedBy.some((peer) => !answers(peer))
-      if (isContended) await pause(clock, TURN * (0.2 + random.next()), signal)
+      if (fencedBy.some((peer) => !answers(peer))) await giveTurn(clock, random, signal)
       await this.#fenceAll(central, signal)
       clearing.advance()
       await clearing.idle()
@@ -88,58 +100,20 @@ export class Fencing implements Clearance {
   }
 
   async #fenceAll(central: CentralSession, signal: AbortSignal): Promise<void> {
-    const { clearing, clock, answers, troubled } = this.#parts
+    const { clearing, chains, clock, answers, read, troubled } = this.#parts
     for (const peer of this.#away())
-      while (!signal.aborted && !answers(peer) && clearing.standing(peer).kind !== 'fenced')
-        try {
-          await this.#fence(central, peer)
+      await fenceAtLast(
+        async () => {
+          await chains.fence(central, peer, { inPlaceOf: null, newerThan: this.#newerThan })
+          read(peer)
           if (!answers(peer)) clearing.stand(peer, { kind: 'fenced' })
-        } catch (error) {
-          troubled(`fencing ${peer}`, error)
-          await pause(clock, RETRY, signal)
-        }
-  }
-
-  async #fence(central: CentralSession, peer: string): Promise<void> {
-    const { site, gateway, ackTimeout, durable } = this.#parts
-    const stream = STREAMS.readings
-    const after = this.#seen.get(peer) ?? (await this.#lookBack(central, peer))
-    const seen = await raiseFence(central, {
-      stream,
-      subject: readingsSubject(site, peer),
-      by: gateway,
-      ackTimeout,
-      after,
-      newerThan: this.#newerThan,
-      learn: (pack) => this.#learn(peer, pack),
-    })
-    await durable()
-    this.#seen.set(peer, seen)
-    this.#parts.read(peer)
-  }
-
-  /** Where to begin to read the chain of a peer: behind what the replica of it has. */
-  async #lookBack(central: CentralSession, peer: string): Promise<StreamSequence> {
-    const known = this.#parts.replicas.all.filter((replica) => replica.gateway === peer)
-    const lanes = known.map((replica) => replica.lane('readings'))
-    // Of an epoch that is not in the stream as a whole, what is there must be read, even if there is something newer behind it.
-    const open = lanes.filter(({ cursor, head }) => cursor.next < head)
-    if (open.length > 0) return Math.min(...open.map(({ cursor }) => cursor.sequence))
-    const newest = Math.max(0, ...lanes.map(({ cursor }) => cursor.sequence))
-    if (newest > 0) return newest
-    const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
-    return Math.max(0, lastSequence - LOOK_BACK)
-  }
-
-  async #learn(peer: string, { facts, lines, sequence }: LearntPack): Promise<void> {
-    const { replicas, clearing, clock, filled } = this.#parts
-    const origin = `${peer}/${facts.epoch}`
-    const replica = await replicas.of(origin)
-    const lane = replica.lane('readings')
-    const { fresh } = replicas.fill(replica, { ...facts, lines }, clock.now())
-    if (fresh > 0) filled(origin, facts.from, fresh)
-    const { cursor } = lane
-    if (facts.to >= cursor.next) lane.moveCursor({ ...cursor, next: facts.to + 1, sequence })
-    clearing.left(origin, facts.to + 1)
+        },
+        {
+          clock,
+          isNeeded: () => !answers(peer) && clearing.standing(peer).kind !== 'fenced',
+          failed: (error) => troubled(`fencing ${peer}`, error),
+        },
+        signal,
+      )
   }
 }

@@ -110,7 +110,10 @@ export class Replicas {
     const print = fingerprint(reading)
     if (print === null) return
     foundTwin()
-    twins.add({ fingerprint: print, origin, offset, until: store.next('readings'), own: null })
+    const others = this.all.filter((replica) => replica.origin !== origin)
+    const elsewhere = Object.fromEntries(others.map((replica) => [replica.origin, replica.end('readings').next]))
+    const twin = { fingerprint: print, origin, offset, until: store.next('readings'), own: null }
+    twins.add(others.length === 0 ? twin : { ...twin, elsewhere })
   }
 
   /** Readings that the centre has of an origin, and that the replica may lack. */

@@ -1,30 +1,31 @@
-import { decodeLine, LANES, type Lane, type Millis, type Offset } from '../../sync/contract/index.ts'
-import { type Carried, type Forwarder, survivorStanding } from '../../sync/forward/index.ts'
+import { LANES, type Lane, type Millis } from '../../sync/contract/index.ts'
+import { type Carried, type Clearance, type Forwarder, survivorStanding } from '../../sync/forward/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
-import type { ReplicaAccess } from '../outbox/index.ts'
-import type { Clearing } from './clearing.ts'
+import { epochOf, gatewayOf, type ReplicaAccess } from '../outbox/index.ts'
+import type { Copies } from './copies.ts'
 import type { FailoverEvents } from './events.ts'
 import type { Replicas } from './replicas.ts'
-import { fingerprint, type Twin, type Twins } from './twins.ts'
+import type { Twins } from './twins.ts'
 
 /**
  * How an origin is forwarded on its own chains; given by the forwarder.
  *
  * @param stoodDown somebody else forwards it
  */
-export type Carry = (origin: Parameters<Forwarder['carry']>[0], stoodDown: () => void) => Carried
+export type Carry = (origin: Parameters<Forwarder['carry']>[0], stoodDown: () => unknown) => Carried
 
 interface Parts {
   clock: Clock
   takeoverAfter: Millis
   replicas: Replicas
   twins: Twins
-  clearing: Clearing
   events: FailoverEvents
   carry: Carry
   machine: { adopt(origin: string, now: Millis): void; handBack(origin: string): void }
-  /** Own readings, and what may still be read of them. */
-  own: { tail(): Offset; head(): Offset; read(from: Offset, to: Offset): AsyncIterable<readonly [Offset, string]> }
+  /** Decides which readings of a replica stay behind. */
+  copies(replica: ReplicaAccess, isLive: (origin: string) => boolean): Copies
+  /** Clears what is sent in place of a gateway. */
+  clearance(absent: string, decide: () => Promise<boolean>): Clearance
 }
 
 interface Peer {
@@ -143,11 +144,15 @@ export class Takeover {
   }
 
   async #take(replica: ReplicaAccess): Promise<void> {
-    const { carry } = this.#parts
+    const { carry, copies, clearance } = this.#parts
     const { origin, gateway } = replica
-    if (!(await this.#decideTwins(replica))) return
+    const decider = copies(replica, (other) => this.#isLive(other))
+    if (!(await decider.decide())) return
     const lanes = (lane: Lane): ReturnType<typeof replica.lane> => replica.lane(lane)
-    const carried = carry({ gateway, lanes, standing: survivorStanding }, () => void this.#standDown(origin))
+    const cleared = clearance(gateway, () => decider.decide())
+    const carried = carry({ gateway, lanes, standing: survivorStanding, clearance: cleared }, () =>
+      this.#standDown(origin),
+    )
     this.#taken.set(origin, carried)
   }
 
@@ -172,26 +177,8 @@ export class Takeover {
     return carried !== undefined
   }
 
-  /**
-   * Finds the own copies of what is to be forwarded, and declares those of the peer missing that stay behind.
-   *
-   * @returns false when the fate of own copies is not decided yet
-   */
-  async #decideTwins(replica: ReplicaAccess): Promise<boolean> {
-    const { twins, clearing, own } = this.#parts
-    const lane = replica.lane('readings')
-    const open = (): Twin[] => twins.ofOrigin(replica.origin).filter(({ offset }) => offset >= lane.cursor.next)
-    if (open().length === 0) return true
-    if (open().some(({ until }) => until > clearing.released)) return false
-    const missing = new Map(open().flatMap((twin) => (twin.own === null ? [[twin.fingerprint, twin] as const] : [])))
-    if (missing.size > 0)
-      // They left before their copies were heard of.
-      for await (const [offset, line] of own.read(own.tail(), clearing.released)) {
-        const twin = missing.get(fingerprint(decodeLine(line)) ?? '')
-        if (twin && offset < twin.until) twins.decide(twin, offset, true)
-      }
-    for (const { own: copy, offset } of open())
-      if (copy?.kept) replica.declare('readings', { from: offset, to: offset, reason: 'repeated' })
-    return true
+  #isLive(origin: string): boolean {
+    const peer = this.#peers.get(gatewayOf(origin))
+    return peer?.present === true && peer.epoch === epochOf(origin)
   }
 }

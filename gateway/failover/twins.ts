@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Offset, Reading } from '../../sync/contract/index.ts'
+import { decodeLine, type Offset, type Reading } from '../../sync/contract/index.ts'
 
 /** A peer's reading that this gateway had taken in already when it heard of it: its own lane may hold a copy. */
 export interface Twin {
@@ -13,6 +13,8 @@ export interface Twin {
   own: { offset: Offset; kept: boolean } | null
   /** The peer's copy is known to be in the stream, although its replica is here no more. */
   left?: boolean
+  /** Other origins that were known then, and how far: the other copy may be there. */
+  elsewhere?: Readonly<Record<string, Offset>>
 }
 
 /** Where twins are kept durably, with the commit that is being gathered. */
@@ -29,6 +31,15 @@ export function fingerprint(reading: Reading): string | null {
   if (seq === undefined && id === undefined && time === undefined) return null
   const said = JSON.stringify([device, metric, value, unit, time, seq, session, id])
   return createHash('sha256').update(said).digest('base64url').slice(0, 22)
+}
+
+/** The fingerprint of a record; null also for what an older version wrote and this one does not understand. */
+export function printOf(line: string): string | null {
+  try {
+    return fingerprint(decodeLine(line))
+  } catch {
+    return null
+  }
 }
 
 /** All readings that may have a copy elsewhere. They are rare: those that a device had no answer for when it moved. */
@@ -63,6 +74,10 @@ export class Twins {
     return [...this.#twins.values()].flatMap((same) => [...same.values()].filter((twin) => twin.origin === origin))
   }
 
+  notOf(origin: string): Twin[] {
+    return [...this.#twins.values()].flatMap((same) => [...same.values()].filter((twin) => twin.origin !== origin))
+  }
+
   /** Own readings that were skipped for a copy, as long as that may matter. */
   skipped(): Offset[] {
     return [...this.#twins.values()].flatMap((same) =>
@@ -85,6 +100,8 @@ export class Twins {
     for (const [fingerprint, same] of this.#twins)
       for (const [origin, twin] of [...same]) {
         if (twin.until > settled || (!twin.left && twin.offset >= settledOf(origin))) continue
+        // Whoever forwards in place of the others has to know of it.
+        if (Object.entries(twin.elsewhere ?? {}).some(([other, head]) => settledOf(other) < head)) continue
         this.#delete(fingerprint, twin)
       }
   }
@@ -95,6 +112,11 @@ export class Twins {
    * @param isMissing what was left out
    */
   gone(origin: string, isMissing: (offset: Offset) => boolean): void {
+    for (const twin of this.notOf(origin))
+      if (twin.elsewhere && origin in twin.elsewhere) {
+        const { [origin]: _, ...elsewhere } = twin.elsewhere
+        this.add({ ...twin, elsewhere })
+      }
     for (const twin of this.ofOrigin(origin))
       if (isMissing(twin.offset)) this.#delete(twin.fingerprint, twin)
       else this.add({ ...twin, left: true })

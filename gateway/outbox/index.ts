@@ -4,6 +4,7 @@ export { inspectOutbox, type LaneReport, type OutboxReport, type PartKinds, REPO
 export { type Finding, type Verification, verifyOutbox } from './inspect-blocks.ts'
 export { Outbox, type OutboxEvents, type OutboxSettings, type OutboxStatus } from './outbox.ts'
 export { readBack, type StoredBlock } from './read-back.ts'
+export type { BlockRun } from './reader.ts'
 export { type RepairReport, repairOutbox } from './repair.ts'
-export type { ReplicaAccess } from './replica-access.ts'
+export { epochOf, gatewayOf, type ReplicaAccess } from './replica-access.ts'
 export type { SnapshotSlice, StateKeeper, StoredState } from './state-keeper.ts'

@@ -19,6 +19,11 @@ export const HEADERS = {
    * that whoever writes there next has to read it first. The other headers repeat where the chain was before it.
    */
   fence: 'Tidegate-Fence',
+  /**
+   * Gateways (subject tokens, a space between) whose chains whoever wrote this fence, or one directly before it, is about to write to in
+   * their place. Whoever reads it reads those chains before sending more.
+   */
+  fenceFor: 'Tidegate-Fence-For',
   /** Number of the transition in its alarm's chain (events only). */
   transition: 'Tidegate-Transition',
   /** Which series of transitions that is: the time of its first one (events only). */

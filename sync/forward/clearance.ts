@@ -5,6 +5,8 @@ import type { CentralSession } from '../link/index.ts'
 export interface Fencing {
   /** Gateways whose fences were found at its end; a fence further down is not named, but counts for `upTo`. */
   fencedBy: readonly string[]
+  /** Gateways in whose place others are about to send: their chains have to be read, also of one that is here and answers. */
+  inPlaceOf: readonly string[]
   /**
    * Every fence on the chain that was not dealt with before is not newer than this: what its maker knows of us, it knew by then. Our
    * own fences on its chain serve only if they are newer.

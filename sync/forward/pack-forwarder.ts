@@ -183,9 +183,9 @@ export class PackForwarder {
     const { clearance, target, settings } = this.#tools
     if (!clearance) return
     const dealtWith = this.#dealtWith
-    const by = head && fenceOf(head)
+    const fence = head && fenceOf(head)
     // Directly behind what we know stands at most one message; that is ours, or no fence.
-    const follows = expected === dealtWith || (by === null && head !== null && previousOf(head) === dealtWith)
+    const follows = expected === dealtWith || (fence === null && head !== null && previousOf(head) === dealtWith)
     const oursOnly = dealtWith !== null && follows
     if (kind === 'rewind') {
       // Fences may have been forgotten too, those that we made among them: none from before serves any more.
@@ -196,8 +196,8 @@ export class PackForwarder {
       this.#dealtWith = expected
       return
     }
-    const fencedBy = !oursOnly && by ? [by] : []
-    await clearance.arbitrate(session, { fencedBy, upTo: this.#fencedUpTo }, signal)
+    const [fencedBy, inPlaceOf] = !oursOnly && fence ? [[fence.by], fence.inPlaceOf] : [[], []]
+    await clearance.arbitrate(session, { fencedBy, inPlaceOf, upTo: this.#fencedUpTo }, signal)
     if (!signal.aborted) this.#dealtWith = expected
   }
 

@@ -25,6 +25,8 @@ export interface ChainReading {
 /** Who fences the chain. */
 export interface FenceOrder extends ChainReading {
   by: string
+  /** The gateway in whose place `by` is about to send; null when that is itself. */
+  inPlaceOf: string | null
   /**
    * A fence of `by` that the chain ends with already serves if it is newer than this: older ones may have been seen by the chain's owner,
    * who then has decided something that we do not know.
@@ -57,7 +59,8 @@ export async function readChain(session: CentralSession, reading: ChainReading):
  * @returns sequence of the fence
  */
 export async function raiseFence(session: CentralSession, order: FenceOrder): Promise<StreamSequence> {
-  const { stream, subject, by, ackTimeout, newerThan } = order
+  const { stream, subject, by, inPlaceOf, ackTimeout, newerThan } = order
+  const fence = { by, inPlaceOf: inPlaceOf === null ? [] : [inPlaceOf] }
   let { after } = order
   const learn = async (pack: LearntPack): Promise<void> => {
     await order.learn(pack)
@@ -68,8 +71,11 @@ export async function raiseFence(session: CentralSession, order: FenceOrder): Pr
       const { newest, told, sequence } = await readToEnd(session, { ...order, after, learn })
       // Where a replica lags, what it calls the newest is not what was seen last.
       const serves = newest !== null && newest.sequence > newerThan && newest.sequence >= sequence
-      if (serves && fenceOf(newest) === by) return newest.sequence
-      return await session.append(encodeFence({ stream, subject }, by, told), newest?.sequence ?? 0, ackTimeout)
+      const there = newest && serves ? fenceOf(newest) : null
+      if (newest && there?.by === by && (inPlaceOf === null || there.inPlaceOf.includes(inPlaceOf)))
+        return newest.sequence
+      const message = encodeFence({ stream, subject }, fence, newest, told)
+      return await session.append(message, newest?.sequence ?? 0, ackTimeout)
     } catch (error) {
       // Somebody wrote meanwhile, or a replica lags behind: read on.
       if (!(error instanceof WrongLastSequenceError) && !(error instanceof StaleReadError)) throw error

@@ -96,7 +96,8 @@ async function streamOf(contentList: readonly Content[], chained: boolean): Prom
     }
     if (content.kind === 'fence') {
       const before = stream.findLast(({ message }) => message.subject === subject && message.headers.size > 0)
-      const fence = encodeFence({ stream: 'READINGS', subject }, 'other', before?.message ?? null)
+      const newest = before?.message ?? null
+      const fence = encodeFence({ stream: 'READINGS', subject }, { by: 'other', inPlaceOf: [] }, newest, newest)
       add(subject, new Map(fence.headers), fence.body, [])
       continue
     }

@@ -71,6 +71,7 @@ class Loner implements Clearance {
       stream: STREAMS.readings,
       subject: readingsSubject('site', this.#other),
       by: this.name,
+      inPlaceOf: null,
       after: before,
       newerThan: upTo,
       ackTimeout: 1000,
@@ -229,23 +230,26 @@ describe('what may leave', () => {
     }
     await fill()
     await fill()
-    expect(asked).toEqual([{ fencedBy: [], upTo: 0 }])
+    expect(asked).toEqual([{ fencedBy: [], inPlaceOf: [], upTo: 0 }])
     const fence = centre.append(
       {
         stream: STREAMS.readings,
         subject: 'readings.site.gw',
-        headers: [[HEADERS.fence, 'hall=203']],
+        headers: [
+          [HEADERS.fence, 'hall=203'],
+          [HEADERS.fenceFor, 'line=202 gw-9'],
+        ],
         body: new Uint8Array(),
       },
       null,
     )
     await fill()
-    expect(asked.slice(1)).toEqual([{ fencedBy: ['hall 3'], upTo: fence }])
+    expect(asked.slice(1)).toEqual([{ fencedBy: ['hall 3'], inPlaceOf: ['line 2', 'gw-9'], upTo: fence }])
     // Another session begins with asking; nothing new has come.
     centre.cut()
     centre.heal()
     await fill()
-    expect(asked.slice(2)).toEqual([{ fencedBy: [], upTo: fence }])
+    expect(asked.slice(2)).toEqual([{ fencedBy: [], inPlaceOf: [], upTo: fence }])
     const packs = await packsOf(centre, 'readings.site.gw')
     expect([...lane.repeated].sort((a, b) => a - b)).toEqual([0, 80, 120])
     expect(packs.flatMap(({ lines }) => lines)).toEqual(lane.lines.filter((_, i) => !lane.repeated.has(i)))
@@ -276,9 +280,17 @@ describe('a fence', () => {
     return { clock, centre, session: session as unknown as CentralSession, now, lane, forwarder, settle }
   }
 
-  const order = (more: { after?: number; newerThan?: number; learn?: (pack: LearntPack) => Promise<void> } = {}) => ({
+  const order = (
+    more: {
+      after?: number
+      newerThan?: number
+      inPlaceOf?: string | null
+      learn?: (pack: LearntPack) => Promise<void>
+    } = {},
+  ) => ({
     ...target,
     by: 'hall 3',
+    inPlaceOf: null,
     after: 0,
     newerThan: 0,
     ackTimeout: 1000,
@@ -327,6 +339,27 @@ describe('a fence', () => {
     expect(await now(raiseFence(session, order({ newerThan: first - 1 })))).toBe(first)
     expect(await now(raiseFence(session, order({ newerThan: first })))).toBe(first + 1)
     expect(await now(raiseFence(session, { ...order({ after: first + 1 }), by: 'other' }))).toBe(first + 2)
+    await done(clock, forwarder.stop())
+  })
+
+  it('names all in whose place those at the end of the chain are about to send, however many they are', async () => {
+    const { centre, session, now, clock, forwarder, lane, settle } = await world()
+    const named = () => centre.messages(STREAMS.readings).at(-1)?.headers.get(HEADERS.fenceFor)
+    const first = await now(raiseFence(session, order()))
+    expect(named()).toBeUndefined()
+    // A fence that is there and does not say it does not serve.
+    expect(await now(raiseFence(session, order({ inPlaceOf: 'line 2' })))).toBe(first + 1)
+    expect(named()).toBe('line=202')
+    expect(await now(raiseFence(session, order({ inPlaceOf: 'line 2' })))).toBe(first + 1)
+    expect(await now(raiseFence(session, order()))).toBe(first + 1)
+    expect(await now(raiseFence(session, { ...order({ inPlaceOf: 'gw-9' }), by: 'other' }))).toBe(first + 2)
+    expect(await now(raiseFence(session, order()))).toBe(first + 3)
+    expect(named()).toBe('line=202 gw-9')
+    // Whoever writes a pack has read them all.
+    lane.add('{"id":"a"}')
+    await settle()
+    expect(await now(raiseFence(session, order()))).toBe(first + 5)
+    expect(named()).toBeUndefined()
     await done(clock, forwarder.stop())
   })
 
