@@ -122,7 +122,11 @@ export class Replica {
     const state = this.lanes[lane]
     const ops: WriteOp[] = []
     const fresh: { offset: Offset; line: string }[] = []
-    if (to < state.next) return { ops, fresh }
+    // What left elsewhere has not left here, also if the record itself came another way.
+    for (const gap of gaps)
+      if (gap.reason === 'repeated' && gap.from < state.next)
+        ops.push(...state.placeGap({ ...gap, to: Math.min(gap.to, state.next - 1) }))
+    if (to < state.next) return { ops: this.ops(ops), fresh }
     if (from > state.next) ops.push(...state.placeGap({ from: state.next, to: from - 1, reason: 'trimmed' }))
     let at = from
     let line = 0

@@ -95,6 +95,23 @@ describe('a replica', () => {
     expect(await replica.lane('readings').lineageAt(7)).toBeNull()
   })
 
+  it('learns from a pack what was left out of it, also where it has the record', async () => {
+    const a = await source(6)
+    const b = await openOutbox({ disk: new MemoryDisk(), dir: '/b' })
+    const replica = await b.outbox.replica(ORIGIN)
+    await copyAll(a.outbox, replica)
+    const sum = replica.end('readings')
+    const gaps = [{ from: 3, to: 5, reason: 'repeated' as const }]
+    expect(replica.fill('readings', { from: 2, to: 5, gaps, lines: ['c'] }, 1)).toEqual([])
+    expect([2, 3, 4, 5].map((offset) => replica.isMissing(offset))).toEqual([false, true, true, true])
+    expect(replica.end('readings')).toEqual(sum)
+    // In part beyond what it has.
+    replica.fill('readings', { from: 5, to: 7, gaps: [{ from: 5, to: 6, reason: 'repeated' }], lines: ['h'] }, 1)
+    expect([6, 7].map((offset) => replica.isMissing(offset))).toEqual([true, false])
+    expect(replica.end('readings').next).toBe(8)
+    await durable(b.outbox)
+  })
+
   it('refuses what does not go on where it ends', async () => {
     const a = await source(15)
     const other = await source(15)
