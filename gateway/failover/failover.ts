@@ -23,9 +23,12 @@ import { Fencing } from './fencing.ts'
 import { linesBetween } from './lines.ts'
 import type { PeerDialer, PeerHost } from './link/index.ts'
 import { Notices } from './notices.ts'
-import type { LaneProgress, SharedRules } from './protocol.ts'
+import { OwnLanes } from './own-lanes.ts'
+import { Presence } from './presence.ts'
+import type { SharedRules } from './protocol.ts'
 import { ProxyClearance } from './proxy.ts'
 import { Replicas } from './replicas.ts'
+import type { FailoverStatus, PeerStatus } from './status.ts'
 import { type Carry, Takeover } from './takeover.ts'
 import { Twins } from './twins.ts'
 import { Uplink } from './uplink.ts'
@@ -55,61 +58,18 @@ export interface FailoverParts {
   tell(events: readonly ThresholdEvent[]): void
 }
 
-export interface PeerStatus {
-  gateway: string
-  /** Sessions stand in both directions. */
-  present: boolean
-  /** It has all that is here. */
-  inStep: boolean
-  /** Own records of all lanes that it does not have yet. */
-  behind: number
-  /** Readings of it here that the centre does not have, as far as is known. */
-  holds: number
-  /** Its alarms are decided here, and its readings forwarded. */
-  takenOver: boolean
-  /** It takes no devices: it has handed over, or is about to stop. */
-  leaving: boolean
-}
-
-export interface FailoverStatus {
-  durability: Durability
-  /** Replicated, but no peer is in step: what is acknowledged now is on one disk. */
-  degraded: boolean
-  /** ... and therefore nothing is acknowledged. */
-  refuses: boolean
-  peers: readonly PeerStatus[]
-}
-
 /** Waits between attempts to reach a peer. */
 const RETRY = { min: 50, max: 1000 }
-/** Answers of a peer that wait for its lane; the lane is at most as far behind as messages are on their way. */
-const MOST_BARRIERS = 256
 
 /** What this gateway knows of one peer. */
 interface Peer {
   uplink: Uplink
-  up: boolean
   downlink: Downlink | null
-  greeted: boolean
-  /** It has begun a new epoch, or others send in its place: what has left of it is known only when its chain was read. */
-  unread: boolean
-  /** It cannot say whether something of its own has left of which there is a copy here. */
-  unsure: boolean
+  presence: Presence
   /** How far it has the own lanes. */
   stored: Readonly<Record<Lane, Offset>>
   /** It has said that it goes. */
   leaving: boolean
-  /** Its answers that wait until its lane is here as far as they say. */
-  barriers: Barrier[]
-}
-
-/** Own readings before `next` are known there; what was known there then is known here once its lane is here up to `head`. */
-interface Barrier {
-  origin: string
-  next: Offset
-  head: Offset
-  settled: Offset
-  skipped: readonly Offset[]
 }
 
 /**
@@ -120,6 +80,7 @@ export class Failover {
   readonly durability: ReplicatedDurability
   readonly #parts: FailoverParts
   readonly #twins: Twins
+  readonly #lanes: OwnLanes
   readonly #clearing: Clearing
   readonly #replicas: Replicas
   readonly #chains: PeerChains
@@ -130,12 +91,6 @@ export class Failover {
   readonly #notices: Notices
   /** Peers decide here: nothing is taken in. */
   #left = false
-  #settled: Offset
-  /**
-   * When a copy of an own reading was heard of, own readings before this offset may have been on their way. A start counts as such a
-   * moment: the cursor on disk is older than what had left by the end of the last life.
-   */
-  #sureFrom: Offset
   #running: Promise<unknown> = Promise.resolve()
   #stopLook: () => void = () => {}
 
@@ -143,16 +98,14 @@ export class Failover {
     this.#parts = parts
     const { outbox, settings, clock, random, events } = parts
     const { site, gateway, peers, ackTimeout } = settings
-    const readings = outbox.lane('readings')
-    this.#settled = readings.cursor.next
-    this.#sureFrom = outbox.durable('readings')
     this.#twins = new Twins(outbox)
+    this.#lanes = new OwnLanes(outbox, this.#twins)
     this.#clearing = new Clearing(
       {
         gateway,
         peers,
         head: () => outbox.durable('readings'),
-        settled: () => this.#settledNow(),
+        settled: () => this.#lanes.settled,
         read: (from, to) => ownLines(outbox, from, to),
         skip: (offset) => outbox.declareRepeated(offset),
         forwarded: (origin) => this.#replicas.get(origin)?.lane('readings').cursor.next ?? 0,
@@ -168,9 +121,7 @@ export class Failover {
       machine: parts.machine,
       twins: this.#twins,
       tell: parts.tell,
-      foundTwin: () => {
-        this.#sureFrom = Math.max(this.#sureFrom, this.#clearing.released)
-      },
+      foundTwin: () => this.#lanes.foundTwin(this.#clearing.released),
       grew: (origin, lane) => {
         if (lane === 'readings') this.#passBarriers(origin)
       },
@@ -192,7 +143,7 @@ export class Failover {
       clock,
       random,
       answers: (peer) => this.#answers(peer),
-      doubt: (peer) => this.#doubt(peer),
+      doubt: (peer) => this.#peers.get(peer)?.presence.doubt(),
       read: (peer) => this.#chainRead(peer),
       troubled: events.troubled,
     })
@@ -274,11 +225,11 @@ export class Failover {
           awayAfter,
           host: this.#downlinkHost(takeover),
           up: () => {
-            known.greeted = true
+            known.presence.session('down', true)
             this.#presenceChanged(peer, '')
           },
           down: (_, reason) => {
-            known.greeted = false
+            known.presence.session('down', false)
             takeover.left(peer, false)
             this.#presenceChanged(peer, reason)
           },
@@ -313,13 +264,13 @@ export class Failover {
 
   status(): FailoverStatus {
     const { settings, outbox } = this.#parts
-    const peers = [...this.#peers].map(([gateway, { uplink, stored, leaving }]): PeerStatus => {
+    const peers = [...this.#peers].map(([gateway, { uplink, presence, stored, leaving }]): PeerStatus => {
       const lanes = this.#replicas.all
         .filter((replica) => replica.gateway === gateway)
         .map((replica) => replica.lane('readings'))
       return {
         gateway,
-        present: this.#isPresent(gateway),
+        present: presence.present,
         inStep: uplink.inStep,
         behind: LANES.reduce((sum, lane) => sum + Math.max(0, outbox.durable(lane) - stored[lane]), 0),
         holds: lanes.reduce((sum, lane) => sum + Math.max(0, lane.head - lane.cursor.next), 0),
@@ -333,9 +284,9 @@ export class Failover {
 
   /** Everything that decides what may leave, for whoever looks for what holds it up. */
   describe(): unknown {
-    const peers = [...this.#peers].map(([peer, { up, greeted, unread, unsure, stored, barriers }]) => {
-      const waiting = barriers.length
-      return { peer, up, greeted, unread, unsure, stored, waiting, standing: this.#clearing.standing(peer) }
+    const peers = [...this.#peers].map(([peer, { presence, stored }]) => {
+      const { present, answers, unread, waiting } = presence
+      return { peer, present, answers, unread, waiting, stored, standing: this.#clearing.standing(peer) }
     })
     const replicas = this.#replicas.all.map((replica) => {
       const { head, cursor } = replica.lane('readings')
@@ -344,8 +295,8 @@ export class Failover {
     const { released } = this.#clearing
     return {
       released,
-      settled: this.#settledNow(),
-      sureFrom: this.#sureFrom,
+      settled: this.#lanes.settled,
+      sureFrom: this.#lanes.sureFrom,
       peers,
       replicas,
       taken: this.#takeover?.taken,
@@ -355,7 +306,7 @@ export class Failover {
   /** Whether the peer is there to take devices, and has everything that was taken in here, durable or not. */
   hasAll(peer: string): boolean {
     const known = this.#peers.get(peer)
-    if (!known || !this.#isPresent(peer) || known.leaving || !known.uplink.inStep) return false
+    if (!known?.presence.present || known.leaving || !known.uplink.inStep) return false
     return LANES.every((lane) => known.stored[lane] >= this.#parts.outbox.next(lane))
   }
 
@@ -404,17 +355,14 @@ export class Failover {
   }
 
   #meet(peer: string): Peer {
-    const { settings, dialer, clock, random, outbox } = this.#parts
+    const { settings, dialer, clock, random, outbox, machine, events } = this.#parts
     const { heartbeat, awayAfter } = settings
+    const presence = new Presence()
     const known: Peer = {
-      up: false,
+      presence,
       downlink: null,
-      greeted: false,
-      unread: false,
-      unsure: false,
       stored: { readings: 0, events: 0, deadletters: 0 },
       leaving: false,
-      barriers: [],
       uplink: new Uplink({
         peer,
         dialer,
@@ -422,23 +370,10 @@ export class Failover {
         clock,
         random,
         host: {
+          ...this.#lanes.copied(),
           site: settings.site,
           gateway: settings.gateway,
-          epoch: () => outbox.lane('readings').epoch,
-          head: (lane) => outbox.durable(lane),
-          position: async (lane) => {
-            const next = outbox.durable(lane)
-            return { next, lineage: await outbox.lane(lane).lineageAt(next) }
-          },
-          progress: (lane): LaneProgress => {
-            const { cursor, tail } = outbox.lane(lane)
-            const skipped = lane === 'readings' ? this.#twins.skipped() : []
-            return { next: cursor.next, sequence: cursor.sequence, tail, skipped }
-          },
-          lineageAt: (lane, offset) => outbox.lane(lane).lineageAt(offset),
-          blocks: (lane, from, maxBytes) => outbox.blocks(lane, from, maxBytes),
-          onBlocks: (listener) => outbox.onBlocks(listener),
-          rules: () => Object.fromEntries(this.#parts.machine.ruleSets),
+          rules: () => Object.fromEntries(machine.ruleSets),
           startEpoch: async () => {
             if (!this.#clearing.located)
               throw new RetryableError('OWN_CHAIN_UNKNOWN', 'the centre has to say first what it has of this gateway')
@@ -447,32 +382,27 @@ export class Failover {
         },
         events: {
           up: () => {
-            known.up = true
+            presence.session('up', true)
             // It took the hello for a return.
             if (this.#left) void known.uplink.leave()
             this.#presenceChanged(peer, '')
           },
-          inStep: () => this.#parts.events.inStep(peer),
+          inStep: () => events.inStep(peer),
           stored: (_, { next, epoch, head, settled, skipped }) => {
             known.stored = next
             if (known.uplink.inStep) this.durability.stored(peer, next)
-            const wasUnsure = known.unsure
-            known.unsure = settled === null
-            if (settled === null) {
-              // Once: a fence serves until the peer writes behind it, and then this gateway hears of that on its own chain.
-              if (!wasUnsure) this.#fencing.lost(peer)
-            } else {
-              // It decides with this one again: the fence, which it need not have seen, says nothing any more.
-              if (wasUnsure && this.#answers(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
-              const origin = `${peer}/${epoch}`
-              known.barriers.push({ origin, next: next.readings, head, settled, skipped })
-              // An older one says nothing that a newer one does not say too, if later.
-              if (known.barriers.length > MOST_BARRIERS) known.barriers.shift()
-              this.#passBarriers(origin)
-            }
+            const origin = `${peer}/${epoch}`
+            const change = presence.said(
+              settled === null ? null : { origin, next: next.readings, head, settled, skipped },
+            )
+            // Once: a fence serves until the peer writes behind it, and then this gateway hears of that on its own chain.
+            if (change === 'lost') this.#fencing.lost(peer)
+            // It decides with this one again: the fence, which it need not have seen, says nothing any more.
+            if (change === 'regained') this.#clearing.stand(peer, { kind: 'present', passed: 0 })
+            this.#passBarriers(origin)
           },
           down: (_, reason) => {
-            known.up = false
+            presence.session('up', false)
             this.durability.lost(peer)
             this.#presenceChanged(peer, reason)
           },
@@ -487,7 +417,7 @@ export class Failover {
     return {
       site: settings.site,
       gateway: settings.gateway,
-      epoch: () => outbox.lane('readings').epoch,
+      epoch: () => this.#lanes.epoch,
       get accepting() {
         return outbox.accepting
       },
@@ -497,15 +427,11 @@ export class Failover {
         const known = this.#peers.get(peer)
         const isOther = this.#replicas.all.some((replica) => replica.gateway === peer && replica.epoch !== epoch)
         if (known) known.leaving = false
-        if (known && isOther) known.unread = true
+        if (isOther) known?.presence.doubt()
         return this.#replicas.keeper(await this.#replicas.of(`${peer}/${epoch}`))
       },
       whenDurable: (callback) => outbox.whenDurable(callback),
-      clearing: () => ({
-        head: outbox.next('readings'),
-        settled: this.#settledNow() >= this.#sureFrom ? this.#settledNow() : null,
-        skipped: this.#twins.skipped(),
-      }),
+      clearing: () => this.#lanes.standing(),
       mergeRules: (sets: Record<string, SharedRules>) =>
         tell(machine.mergeRules(new Map<string, NamedRules>(Object.entries(sets)), clock.now())),
       leaving: (peer) => {
@@ -517,73 +443,46 @@ export class Failover {
     }
   }
 
-  #isPresent(peer: string): boolean {
-    const known = this.#peers.get(peer)
-    return known?.up === true && known.greeted
-  }
-
   /** What it says decides what may leave; otherwise it has to be fenced. */
   #answers(peer: string): boolean {
-    const known = this.#peers.get(peer)
-    return this.#isPresent(peer) && known?.unsure === false && !known.unread
+    return this.#peers.get(peer)?.presence.answers === true
   }
 
   #presenceChanged(peer: string, reason: string): void {
     const { events } = this.#parts
-    const known = this.#peers.get(peer)
-    if (!known) return
-    if (this.#isPresent(peer)) {
+    const presence = this.#peers.get(peer)?.presence
+    if (!presence) return
+    if (presence.present) {
       // Nothing that it knows of the own readings is known yet: more leaves when it has answered.
-      known.unsure = false
       this.#clearing.stand(peer, { kind: 'present', passed: 0 })
-      if (known.unread) this.#fencing.lost(peer)
-      for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
+      if (presence.unread) this.#fencing.lost(peer)
+      for (const origin of presence.origins) this.#passBarriers(origin)
       events.peerPresent(peer)
       return
     }
-    if (!known.up) known.barriers = []
     if (reason === '' || this.#stopping.signal.aborted) return
     this.#fencing.lost(peer)
     events.peerAway(peer, reason)
   }
 
-  /** Others send in its place: what has left of it, it may not know itself. */
-  #doubt(peer: string): void {
-    const known = this.#peers.get(peer)
-    if (known) known.unread = true
-  }
-
   /** Its chain was read to the end, and fenced. */
   #chainRead(peer: string): void {
-    const known = this.#peers.get(peer)
-    if (!known?.unread) return
-    known.unread = false
-    if (this.#answers(peer)) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
+    const presence = this.#peers.get(peer)?.presence
+    if (!presence?.unread) return
+    presence.chainRead()
+    if (presence.answers) this.#clearing.stand(peer, { kind: 'present', passed: 0 })
   }
 
   /** Lets go what the peers have passed, as far as their lanes are here. */
   #passBarriers(origin: string): void {
     const head = this.#replicas.get(origin)?.lane('readings').head ?? 0
-    for (const [peer, known] of this.#peers) {
-      if (!this.#answers(peer)) continue
-      let passed: Barrier | null = null
-      known.barriers = known.barriers.filter((barrier) => {
-        if (barrier.origin !== origin || barrier.head > head) return true
-        passed = barrier
-        return false
-      })
-      const newest = passed as Barrier | null
-      if (!newest) continue
-      this.#replicas.skipped(origin, newest.skipped)
-      this.#clearing.left(origin, newest.settled)
-      this.#clearing.stand(peer, { kind: 'present', passed: newest.next })
+    for (const [peer, { presence }] of this.#peers) {
+      const passed = presence.pass(origin, head)
+      if (!passed) continue
+      this.#replicas.skipped(origin, passed.skipped)
+      this.#clearing.left(origin, passed.settled)
+      this.#clearing.stand(peer, { kind: 'present', passed: passed.next })
     }
-  }
-
-  /** The highest own cursor that there ever was. */
-  #settledNow(): Offset {
-    this.#settled = Math.max(this.#settled, this.#parts.outbox.lane('readings').cursor.next)
-    return this.#settled
   }
 
   #durable(): Promise<void> {

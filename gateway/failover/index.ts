@@ -1,4 +1,5 @@
 /** Two or more gateways as one. */
 export type { FailoverEvents } from './events.ts'
-export { Failover, type FailoverSettings, type FailoverStatus, type PeerStatus } from './failover.ts'
+export { Failover, type FailoverSettings } from './failover.ts'
 export type { PeerDialer, PeerHost } from './link/index.ts'
+export type { FailoverStatus, PeerStatus } from './status.ts'
