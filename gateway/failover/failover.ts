@@ -24,7 +24,7 @@ import type { LaneProgress, SharedRules } from './protocol.ts'
 import { Replicas } from './replicas.ts'
 import { type Carry, Takeover } from './takeover.ts'
 import { Twins } from './twins.ts'
-import { Uplink } from './uplink.ts'
+import { type Refusal, Uplink } from './uplink.ts'
 
 export interface FailoverSettings {
   site: string
@@ -65,6 +65,8 @@ export interface PeerStatus {
   takenOver: boolean
   /** It takes no devices: it has handed over, or is about to stop. */
   leaving: boolean
+  /** Why it is not present, when that is not the network's doing: what it said to the last attempt, or what is wrong with it. */
+  refusal: Refusal | null
 }
 
 export interface FailoverStatus {
@@ -96,6 +98,8 @@ interface Peer {
   stored: Readonly<Record<Lane, Offset>>
   /** It has said that it goes. */
   leaving: boolean
+  /** Why it is away, as far as that was told: it is dialled every second, for days if need be. */
+  told: Set<string>
   /** Its answers that wait until its lane is here as far as they say. */
   barriers: Barrier[]
 }
@@ -298,6 +302,7 @@ export class Failover {
         holds: lanes.reduce((sum, lane) => sum + Math.max(0, lane.head - lane.cursor.next), 0),
         takenOver: this.#takeover?.adopted.has(gateway) ?? false,
         leaving,
+        refusal: uplink.refusal,
       }
     })
     const degraded = settings.durability === 'replicated' && this.durability.alone
@@ -387,6 +392,7 @@ export class Failover {
       unsure: false,
       stored: { readings: 0, events: 0, deadletters: 0 },
       leaving: false,
+      told: new Set(),
       barriers: [],
       uplink: new Uplink({
         peer,
@@ -511,12 +517,15 @@ export class Failover {
       this.#clearing.stand(peer, { kind: 'present', passed: 0 })
       if (known.unread) this.#fencing.lost(peer)
       for (const { origin } of [...known.barriers]) this.#passBarriers(origin)
+      known.told.clear()
       events.peerPresent(peer)
       return
     }
     if (!known.up) known.barriers = []
     if (reason === '' || this.#stopping.signal.aborted) return
     this.#fencing.lost(peer)
+    if (known.told.has(reason)) return
+    known.told.add(reason)
     events.peerAway(peer, reason)
   }
 
