@@ -66,6 +66,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
 
   const machine = new StateMachine({ dedupeWindow: ingest.dedupe.window, maxSeries: ingest.maxSeries, gateway })
   const unreleased = new Unreleased((name, value) => outbox.attach(name, value))
+  const narrated = outboxLog(log)
   const outbox = await Outbox.open({
     disk: world.disk,
     dir: settings.dataDir,
@@ -74,7 +75,14 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
     clock,
     random,
     keeper: keeperOf(machine, unreleased, clock),
-    events: outboxLog(log),
+    events: {
+      ...narrated,
+      full(reason) {
+        narrated.full(reason)
+        // Nobody was listened to: that is no silence of the devices.
+        if (reason === null) machine.resume(clock.now())
+      },
+    },
   })
   const tell = (events: readonly ThresholdEvent[]): void => {
     for (const event of events) {

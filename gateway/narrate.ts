@@ -41,7 +41,8 @@ export function failoverLog(log: Log): FailoverEvents {
     tookOver: (origin) => log.warn({ origin }, 'taking over: its alarms are decided here, its readings forwarded'),
     stoodDown: (origin) => log.warn({ origin }, 'somebody else forwards its readings; not doing it here for a while'),
     gaveBack: (origin) => log.info({ origin }, 'the take-over has ended'),
-    filled: (origin, from, count) => log.info({ origin, from, count }, 'readings of it came back from the centre'),
+    // Of every pack, while each of two fences the other one.
+    filled: (origin, from, count) => log.debug({ origin, from, count }, 'readings of it came back from the centre'),
     troubled: (what, error) => log.warn({ what, error: describeError(error) }, 'failover failed; trying again'),
   }
 }

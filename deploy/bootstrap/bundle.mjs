@@ -1,4 +1,5 @@
 import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import { built } from './process.mjs'
 
@@ -12,11 +13,15 @@ const REQUIRE =
 /**
  * Makes dist/bin/tidegate.js of what the compiler wrote: a few files instead of several hundred, so that a gateway is there again sooner
  * after a power cut. What a command alone needs stays in files of its own, and is loaded when that command runs.
+ *
+ * @param {string} outdir
+ * @param {import('esbuild').Plugin[]} plugins
  */
-export async function bundle() {
+export async function bundle(outdir = built('bin'), plugins = []) {
   await build({
     entryPoints: { tidegate: built('gateway/cli/main.js') },
-    outdir: built('bin'),
+    outdir,
+    plugins,
     bundle: true,
     splitting: true,
     platform: 'node',
@@ -27,5 +32,5 @@ export async function bundle() {
     sourcemap: true,
     logLevel: 'warning',
   })
-  await chmod(built('bin/tidegate.js'), 0o755)
+  await chmod(join(outdir, 'tidegate.js'), 0o755)
 }

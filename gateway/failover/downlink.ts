@@ -23,6 +23,7 @@ import {
   encodeMessage,
   type LanePosition,
   type LaneProgress,
+  otherVersion,
   PROTOCOL_VERSION,
   type Request,
   type SharedRules,
@@ -152,14 +153,16 @@ export class Downlink {
 
   async #greet({ version, site, gateway, epoch }: Extract<Request, { kind: 'hello' }>): Promise<void> {
     const { session, host, up } = this.#parts
-    if (version !== PROTOCOL_VERSION)
-      throw new OperatorError('PEER_VERSION', `this gateway speaks version ${PROTOCOL_VERSION}, ${gateway} ${version}`)
     if (site !== host.site || gateway !== session.peer)
       throw new OperatorError(
         'PEER_WRONG',
-        `'${gateway}' of site '${site}' has dialled as '${session.peer}', and this is site '${host.site}'`,
+        `'${gateway}' of site '${site}' has dialled as '${session.peer}', and ${host.gateway} is of site '${host.site}'`,
       )
+    // It lives, whether or not there can be a session: nobody has to stand in for it.
     const keeper = await host.arrived(gateway, epoch)
+    if (version !== PROTOCOL_VERSION) throw otherVersion(gateway, version, host.gateway)
+    // Otherwise it would take this one for somebody who keeps copies, until the first of them is refused.
+    if (!host.accepting) throw host.refusal()
     await new Promise<void>((resolve, reject) => host.whenDurable((error) => (error ? reject(error) : resolve())))
     if (this.#over) return
     this.#keeper = keeper

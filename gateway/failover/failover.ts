@@ -70,6 +70,8 @@ interface Peer {
   stored: Readonly<Record<Lane, Offset>>
   /** It has said that it goes. */
   leaving: boolean
+  /** Why it is away, as far as that was told: it is dialled every second, for days if need be. */
+  told: Set<string>
 }
 
 /**
@@ -276,6 +278,7 @@ export class Failover {
         holds: lanes.reduce((sum, lane) => sum + Math.max(0, lane.head - lane.cursor.next), 0),
         takenOver: this.#takeover?.adopted.has(gateway) ?? false,
         leaving,
+        refusal: uplink.refusal,
       }
     })
     const degraded = settings.durability === 'replicated' && this.durability.alone
@@ -363,6 +366,7 @@ export class Failover {
       downlink: null,
       stored: { readings: 0, events: 0, deadletters: 0 },
       leaving: false,
+      told: new Set(),
       uplink: new Uplink({
         peer,
         dialer,
@@ -450,18 +454,22 @@ export class Failover {
 
   #presenceChanged(peer: string, reason: string): void {
     const { events } = this.#parts
-    const presence = this.#peers.get(peer)?.presence
-    if (!presence) return
+    const known = this.#peers.get(peer)
+    if (!known) return
+    const { presence, told } = known
     if (presence.present) {
       // Nothing that it knows of the own readings is known yet: more leaves when it has answered.
       this.#clearing.stand(peer, { kind: 'present', passed: 0 })
       if (presence.unread) this.#fencing.lost(peer)
       for (const origin of presence.origins) this.#passBarriers(origin)
+      told.clear()
       events.peerPresent(peer)
       return
     }
     if (reason === '' || this.#stopping.signal.aborted) return
     this.#fencing.lost(peer)
+    if (told.has(reason)) return
+    told.add(reason)
     events.peerAway(peer, reason)
   }
 

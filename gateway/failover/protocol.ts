@@ -3,6 +3,7 @@ import {
   type Lane,
   type Millis,
   type Offset,
+  OperatorError,
   RetryableError,
   type StreamSequence,
 } from '../../sync/contract/index.ts'
@@ -32,8 +33,9 @@ export interface SharedRules {
   since: Millis
 }
 
-/** What the dialler of a session says. */
+/** What the dialler of a session says. Whoever is told more than it knows leaves that out: a release may say more without being of another version. */
 export type Request =
+  /** Under every version it is a hello, with these names: who is refused for its version is known to live. */
   | { kind: 'hello'; version: number; site: string; gateway: string; epoch: string; lanes: Record<Lane, LanePosition> }
   /** Blocks of one or more whole commits: readings before the events that they caused. */
   | { kind: 'blocks'; blocks: readonly BlockPart[]; gaps: readonly { lane: Lane; gap: Gap }[] }
@@ -67,7 +69,15 @@ export type Answer =
   /** The session cannot go on; `code` says why, as in `TidegateError`. */
   | { kind: 'refused'; code: string; message: string }
 
+/** To be raised only by what a gateway of the version before would get wrong: of what it does not know, fields do no harm, kinds do. */
 export const PROTOCOL_VERSION = 1
+
+/** Why there is no session with a gateway of another version. */
+export const otherVersion = (peer: string, version: number, self: string): OperatorError =>
+  new OperatorError(
+    'PEER_VERSION',
+    `${peer} speaks version ${version} of the protocol between gateways, and ${self} version ${PROTOCOL_VERSION}; bring both to the same release`,
+  )
 
 /**
  * A message of a session: 4 bytes length of a JSON text (big-endian), the text, and behind it the values of blocks one after the
@@ -87,8 +97,13 @@ export function decodeRequest(bytes: Buffer): Request {
   const { head, body } = unframe(bytes)
   switch (head['kind']) {
     case 'hello':
+      if (!HELLO.every((name) => typeof head[name] === 'string') || typeof head['version'] !== 'number')
+        throw invalid("its 'hello' does not say who it is")
+      // What else a hello of another version says is not for this one to judge.
+      if (head['version'] === PROTOCOL_VERSION && !isByLane(head['lanes'])) throw invalid("its 'hello' has no lanes")
+      return head as unknown as Request
     case 'beat':
-      if (!isByLane(head['lanes'])) throw invalid(`its '${head['kind']}' has no lanes`)
+      if (!isByLane(head['lanes'])) throw invalid("its 'beat' has no lanes")
       return head as unknown as Request
     case 'rules':
     case 'leaving':
@@ -115,6 +130,8 @@ export function decodeAnswer(bytes: Buffer): Answer {
       throw invalid(`it says '${String(head['kind'])}'`)
   }
 }
+
+const HELLO = ['site', 'gateway', 'epoch'] as const
 
 function frame(text: string, parts: readonly Buffer[]): Buffer {
   const head = Buffer.from(text, 'utf8')

@@ -1,4 +1,5 @@
 import type { Durability } from '../ingest/topics/index.ts'
+import type { Refusal } from './uplink.ts'
 
 export interface PeerStatus {
   gateway: string
@@ -14,6 +15,8 @@ export interface PeerStatus {
   takenOver: boolean
   /** It takes no devices: it has handed over, or is about to stop. */
   leaving: boolean
+  /** Why it is not present, when that is not the network's doing: what it said to the last attempt, or what is wrong with it. */
+  refusal: Refusal | null
 }
 
 export interface FailoverStatus {

@@ -19,9 +19,17 @@ import {
   encodeMessage,
   type LanePosition,
   type LaneProgress,
+  otherVersion,
   PROTOCOL_VERSION,
   type SharedRules,
 } from './protocol.ts'
+
+/** Why there is no session, where that is not the network's doing: what the peer said, or what this gateway says of it. */
+export interface Refusal {
+  /** As in `TidegateError`. */
+  code: string
+  message: string
+}
 
 /** A block of an own lane. */
 interface OwnBlock {
@@ -111,6 +119,7 @@ export class Uplink {
   #wake: () => void = () => {}
   #live: OwnBlock[] = []
   #inStep = false
+  #refusal: Refusal | null = null
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -118,6 +127,11 @@ export class Uplink {
 
   get inStep(): boolean {
     return this.#inStep
+  }
+
+  /** How the newest attempt ended; null when that was no refusal, or it has not. */
+  get refusal(): Refusal | null {
+    return this.#refusal
   }
 
   /** Runs until `signal` aborts. */
@@ -129,11 +143,15 @@ export class Uplink {
       try {
         const session = await dialer.dial(peer, signal)
         try {
-          reason = await this.#serve(session, signal, () => backoff.reset())
+          reason = await this.#serve(session, signal, () => {
+            backoff.reset()
+            events.inStep(peer)
+          })
         } finally {
           await session.close()
         }
       } catch (error) {
+        this.#refusal = null
         reason = describeError(error)
       }
       this.#inStep = false
@@ -151,12 +169,17 @@ export class Uplink {
   /** Ends the session, for another one: with its hello, what was said by `leave` is over. */
   dialAnew: () => void = () => {}
 
-  async #serve(session: PeerSession, stop: AbortSignal, greeted: () => void): Promise<string> {
+  /** @param inStep called when the peer has everything for the first time: before that, a session may be over as soon as it begins */
+  async #serve(session: PeerSession, stop: AbortSignal, inStep: () => void): Promise<string> {
     const { peer, host, settings, clock, events } = this.#parts
     const over = new AbortController()
     let reason = 'stopped'
-    const end = (why: string): void => {
-      if (!over.signal.aborted) reason = why
+    let refusal: Refusal | null = null
+    const end = (why: string, refused: Refusal | null = null): void => {
+      if (!over.signal.aborted) {
+        reason = why
+        refusal = refused
+      }
       over.abort()
     }
     const stopped = (): void => end('stopped')
@@ -173,8 +196,10 @@ export class Uplink {
       try {
         const answer = decodeAnswer(bytes)
         if (answer.kind === 'welcome') welcome(answer)
-        else if (answer.kind === 'refused') end(`${peer} refused: ${answer.message} (${answer.code})`)
-        else if (answer.kind === 'stored') {
+        else if (answer.kind === 'refused') {
+          const { code, message } = answer
+          end(`${peer} refused: ${message} (${code})`, { code, message })
+        } else if (answer.kind === 'stored') {
           for (const lane of LANES) stored[lane] = answer.next[lane]
           events.stored(peer, answer)
           this.#wake()
@@ -212,13 +237,14 @@ export class Uplink {
       this.shareRules = () => void send({ kind: 'rules', sets: host.rules() })
       this.leave = () => send({ kind: 'leaving' }).catch(() => undefined)
       this.dialAnew = () => end('it is dialled anew')
+      this.#refusal = null
       events.up(peer)
-      greeted()
       this.shareRules()
-      await this.#stream(start, stored, send, over.signal)
+      await this.#stream(start, stored, send, inStep, over.signal)
     } catch (error) {
-      end(describeError(error))
+      end(describeError(error), error instanceof OperatorError ? { code: error.code, message: error.message } : null)
     } finally {
+      this.#refusal = refusal
       stopBeat()
       this.shareRules = () => {}
       this.leave = async () => undefined
@@ -232,11 +258,7 @@ export class Uplink {
   /** Where to go on for each lane, from what the peer has. */
   async #startAt({ version, have }: Extract<Answer, { kind: 'welcome' }>): Promise<Start> {
     const { peer, host } = this.#parts
-    if (version !== PROTOCOL_VERSION)
-      throw new OperatorError(
-        'PEER_VERSION',
-        `${peer} speaks version ${version} of the protocol between gateways, this one ${PROTOCOL_VERSION}; bring both to the same release`,
-      )
+    if (version !== PROTOCOL_VERSION) throw otherVersion(peer, version, host.gateway)
     const start = positions((lane) => {
       const { next, tail } = host.progress(lane)
       return Math.max(tail, next - (lane === 'deadletters' ? 0 : WARM_RECORDS))
@@ -265,9 +287,10 @@ export class Uplink {
     sent: Record<Lane, Offset>,
     stored: Readonly<Record<Lane, Offset>>,
     send: (message: Parameters<typeof encodeMessage>[0]) => Promise<void>,
+    inStep: () => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { peer, host, events } = this.#parts
+    const { host } = this.#parts
     let underWay = 0
     let liveBytes = 0
     this.#live = []
@@ -316,7 +339,7 @@ export class Uplink {
         const isStored = LANES.every((lane) => stored[lane] >= sent[lane])
         if (isStored && !this.#inStep) {
           this.#inStep = true
-          events.inStep(peer)
+          inStep()
         }
         if (this.#live.length === 0) await this.#woken(signal)
       }

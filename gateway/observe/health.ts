@@ -28,10 +28,18 @@ export function healthOf({ link, outbox, failover, handover }: Omit<GatewayStatu
   else if (failover?.degraded)
     degraded.push({ code: 'DURABILITY_DEGRADED', message: 'no peer is in step: what is acknowledged is on one disk' })
   if (link.link === 'down') degraded.push({ code: 'LINK_DOWN', message: 'the centre cannot be reached' })
-  for (const { gateway, present, leaving } of failover?.peers ?? []) {
-    if (!present) degraded.push({ code: 'PEER_AWAY', message: `${gateway} cannot be reached` })
+  for (const { gateway, present, leaving, refusal } of failover?.peers ?? []) {
+    if (!present) degraded.push(refusal ? refused(gateway, refusal) : away(gateway))
     else if (leaving) degraded.push({ code: 'PEER_LEFT', message: `${gateway} has handed over, and takes no devices` })
   }
   const problems = [...closed, ...degraded]
   return { state: closed.length > 0 ? 'closed' : degraded.length > 0 ? 'degraded' : 'ok', problems }
 }
+
+const away = (gateway: string): Problem => ({ code: 'PEER_AWAY', message: `${gateway} cannot be reached` })
+
+/** What both have to be told has a code of its own; of what ails the peer, its own status says more. */
+const refused = (gateway: string, { code, message }: Problem): Problem =>
+  code === 'PEER_VERSION' || code === 'PEER_WRONG'
+    ? { code, message }
+    : { code: 'PEER_REFUSES', message: `${gateway} keeps no copies: ${message}` }

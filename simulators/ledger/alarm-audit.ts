@@ -1,4 +1,5 @@
 import { type ReadingValue, STREAMS } from '../../sync/contract/index.ts'
+import { byCounter } from './by-counter.ts'
 import { byReception } from './by-reception.ts'
 import type { Central } from './central.ts'
 import { decodePack } from './pack.ts'
@@ -29,7 +30,20 @@ interface StoredReading {
   value: ReadingValue
   time?: number
   received: number
+  session?: string
+  seq?: number
   quality?: string
+}
+
+export interface AlarmAuditOptions {
+  /** false when readings were given up: then only events that are there twice can be told */
+  complete: boolean
+  /**
+   * Whether all gateways read one clock; true unless said. Otherwise the order of readings is what devices count: nobody can tell then
+   * which of them came late, so none may.
+   */
+  oneClock?: boolean
+  signal?: AbortSignal
 }
 
 interface StoredEvent {
@@ -45,16 +59,13 @@ const MOST_FINDINGS = 10
 /**
  * Works out from the stream of readings which alarms there must have been, with nothing of the gateway's own rules, and compares
  * that with the stream of events, crossing by crossing.
- *
- * @param complete false when readings were given up: then only events that are there twice can be told
  */
 export async function auditAlarms(
   central: Central,
   thresholds: readonly KnownThreshold[],
-  complete: boolean,
-  signal?: AbortSignal,
+  { complete, oneClock = true, signal }: AlarmAuditOptions,
 ): Promise<AlarmVerdict> {
-  const expected = new Expectation(thresholds)
+  const expected = new Expectation(thresholds, oneClock)
   for await (const message of central.read(STREAMS.readings, 1, signal)) {
     const pack = decodePack(message)
     for (const record of pack?.records ?? []) expected.hear(record as StoredReading, pack?.origin ?? '')
@@ -87,7 +98,7 @@ export async function auditAlarms(
 }
 
 /** The little that has to be remembered of a reading until all are there. */
-type Heard = Pick<StoredReading, 'device' | 'received' | 'time'> & { value: number; origin: string }
+type Heard = Pick<StoredReading, 'device' | 'received' | 'time' | 'session' | 'seq'> & { value: number; origin: string }
 
 /** Every crossing that the readings make, until an event was found for it. */
 class Expectation {
@@ -95,22 +106,34 @@ class Expectation {
   readonly #series = new Map<string, { threshold: KnownThreshold; heard: Heard[] }>()
   readonly #open = new Map<string, number>()
 
-  constructor(thresholds: readonly KnownThreshold[]) {
+  readonly #oneClock: boolean
+
+  constructor(thresholds: readonly KnownThreshold[], oneClock: boolean) {
+    this.#oneClock = oneClock
     for (const threshold of thresholds) this.#thresholds.set(threshold.metric, threshold)
   }
 
-  hear({ device, metric, value, quality, received, time }: StoredReading, origin: string): void {
+  hear(reading: StoredReading, origin: string): void {
+    const { device, metric, value, quality } = reading
     const threshold = this.#thresholds.get(metric)
     if (!threshold || typeof value !== 'number' || quality === 'bad') return
     const name = JSON.stringify([device, metric])
     const series = this.#series.get(name) ?? { threshold, heard: [] }
     this.#series.set(name, series)
-    series.heard.push({ device, value, received, origin, ...(time === undefined ? {} : { time }) })
+    // The rest of it, its labels above all, is not kept: all readings of a run are in memory until the end.
+    const { received, time, session, seq } = reading
+    series.heard.push({
+      ...{ device, value, received, origin },
+      ...(time === undefined ? {} : { time }),
+      ...(session === undefined ? {} : { session }),
+      ...(seq === undefined ? {} : { seq }),
+    })
   }
 
   /** Everything was heard: finds the crossings. */
   work(): void {
-    for (const { threshold, heard } of this.#series.values()) this.#cross(threshold, byReception(heard))
+    for (const { threshold, heard } of this.#series.values())
+      this.#cross(threshold, this.#oneClock ? byReception(heard) : byCounter(heard))
   }
 
   #cross({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): void {
@@ -121,7 +144,7 @@ class Expectation {
       // Nothing is measured after it is heard.
       const time = Math.min(reading.time ?? received, received)
       // What is measured earlier than what was looked at changes nothing any more.
-      if (time < newest) continue
+      if (this.#oneClock && time < newest) continue
       newest = time
       const beyond: boolean = raised ? value > clear : value > raise
       if (beyond === raised) continue

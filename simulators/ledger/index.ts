@@ -1,5 +1,5 @@
 /** The ledger of what simulated devices got acknowledged, and the audit of the central stream against it. */
-export { type AlarmVerdict, auditAlarms, type KnownThreshold } from './alarm-audit.ts'
+export { type AlarmAuditOptions, type AlarmVerdict, auditAlarms, type KnownThreshold } from './alarm-audit.ts'
 export type { AuditOptions } from './audit.ts'
 export {
   type Central,

@@ -25,7 +25,7 @@ const LOG_LINES = 200
  *     stopped --start()--> starting --first status--> running --stop(), kill() or its own end--> stopped
  */
 export class GatewayProcess {
-  readonly #options: GatewayProcessOptions
+  #options: GatewayProcessOptions
   readonly #clock: Clock
   readonly #log: string[] = []
   #child: ChildProcess | null = null
@@ -106,6 +106,11 @@ export class GatewayProcess {
       await this.kill()
       throw new OperatorError('GATEWAY_START_FAILED', `the gateway did not start:\n${this.#log.slice(-10).join('\n')}`)
     }
+  }
+
+  /** Another release, or another environment, from the next start on. */
+  install(changed: Pick<Partial<GatewayProcessOptions>, 'entry' | 'env'>): void {
+    this.#options = { ...this.#options, ...changed }
   }
 
   /** Asks it to stop and waits until it has; after `within` it is killed. */

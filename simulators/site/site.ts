@@ -7,6 +7,7 @@ import { type Clock, pause, type Random, systemClock, systemRandom } from '../..
 import type { FaultProxy } from '../faults/index.ts'
 import { type ClientProfileName, Fleet, type FleetStats, type Move, mixedFleet } from '../fleet/index.ts'
 import {
+  type AlarmAuditOptions,
   type AlarmVerdict,
   auditAlarms,
   type Central,
@@ -50,6 +51,8 @@ export interface SiteOptions {
   centralPort?: number
   /** More configuration for every gateway, by section, over what the site needs. */
   config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** Whether the clocks of all gateways agree; true unless said. */
+  oneClock?: boolean
   clock?: Clock
   random?: Random
   /** Told what is being done while it starts. */
@@ -103,6 +106,7 @@ interface SiteParts {
   fleet: Fleet
   ledger: Ledger
   clock: Clock
+  oneClock: boolean
 }
 
 /**
@@ -122,6 +126,7 @@ export class Site {
   readonly fleet: Fleet
   readonly ledger: Ledger
   readonly #clock: Clock
+  readonly #oneClock: boolean
   readonly #started: Millis
   #cuts = 0
 
@@ -134,6 +139,7 @@ export class Site {
     this.fleet = parts.fleet
     this.ledger = parts.ledger
     this.#clock = parts.clock
+    this.#oneClock = parts.oneClock
     this.#started = parts.clock.monotonic()
   }
 
@@ -169,7 +175,8 @@ export class Site {
       const { name, mqttPort, config, dataDir } = first
       const subject = `readings.${SITE}.${count === 1 ? name : '*'}`
       const addresses = { mqttPort, centralUrl, site: SITE, subject, config, dataDir }
-      return new Site({ addresses, gateways, first, peers, central, fleet, ledger, clock })
+      const { oneClock = true } = options
+      return new Site({ addresses, gateways, first, peers, central, fleet, ledger, clock, oneClock })
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
@@ -244,7 +251,11 @@ export class Site {
       const settle = this.gateways.length === 1 ? SETTLE : SETTLE + 2 * TAKEOVER_AFTER
       const verdict = await verify(this.ledger, central, { settle, ...(signal ? { signal } : {}) })
       // Readings that were given up may have crossed a threshold: nobody can say.
-      const alarms = await this.#auditAlarms(central, verdict.total.evicted === 0, signal)
+      const alarms = await this.#auditAlarms(central, {
+        complete: verdict.total.evicted === 0,
+        oneClock: this.#oneClock,
+        ...(signal ? { signal } : {}),
+      })
       const gateways = this.gateways.map(({ name, counts, kills, wipes }) => ({
         gateway: name,
         ...counts,
@@ -284,12 +295,12 @@ export class Site {
   }
 
   /** A centre that forgot events gets them again, once the gateway has looked; until then they are missing. */
-  async #auditAlarms(central: Central, complete: boolean, signal?: AbortSignal): Promise<AlarmVerdict> {
+  async #auditAlarms(central: Central, options: AlarmAuditOptions): Promise<AlarmVerdict> {
     const until = this.#clock.monotonic() + REFILLED_WITHIN
     for (;;) {
-      const verdict = await auditAlarms(central, SITE_THRESHOLDS, complete, signal)
+      const verdict = await auditAlarms(central, SITE_THRESHOLDS, options)
       if (verdict.missed === 0 || this.#clock.monotonic() > until) return verdict
-      await pause(this.#clock, 1000, signal)
+      await pause(this.#clock, 1000, options.signal)
     }
   }
 

@@ -13,6 +13,9 @@ import { ENTRY } from '../support/site.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
+/** What needs no script. */
+const NPM_ITSELF = ['ci', 'install', 'prune']
+
 interface Page {
   name: string
   text: string
@@ -69,7 +72,7 @@ describe('the documentation', async () => {
         if (path !== undefined) expect(existsSync(join(ROOT, path)), `${line}: ${path}`).toBe(true)
       } else if (program === 'npm') {
         const script = args[0] === 'run' ? args[1] : args[0]
-        if (script !== 'ci' && script !== 'install') expect(manifest.scripts, line).toHaveProperty(script ?? '')
+        if (!NPM_ITSELF.includes(script ?? '')) expect(manifest.scripts, line).toHaveProperty(script ?? '')
         const rest = args.indexOf('--')
         if (script === 'start' && rest >= 0) checkTidegate(['demo', ...args.slice(rest + 1)])
       }

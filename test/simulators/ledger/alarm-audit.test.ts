@@ -29,7 +29,8 @@ const event = (kind: 'raised' | 'cleared', by: Reading, transition: number): Han
   ),
 })
 
-const audit = (packs: readonly HandMadePack[]): Promise<AlarmVerdict> => auditAlarms(memoryCentral(packs), HOT, true)
+const audit = (packs: readonly HandMadePack[], oneClock = true): Promise<AlarmVerdict> =>
+  auditAlarms(memoryCentral(packs), HOT, { complete: true, oneClock })
 
 const [cool, hot, hotter, cold] = [reading(1, 10), reading(2, 35), reading(3, 36), reading(4, 15)]
 
@@ -54,6 +55,22 @@ describe('alarms of a device that moves between gateways', () => {
       event('raised', hot, 1),
     ])
     expect(verdict).toMatchObject({ missed: 0, doubled: 0 })
+  })
+
+  it('are what the device counted where the gateways read different clocks', async () => {
+    const make = packMaker()
+    const counted = [cool, hot, hotter, cold].map((one, seq) => ({ ...one, session: 's', seq }))
+    const [first, second, third, fourth] = counted as [Reading, Reading, Reading, Reading]
+    // The clock of the second gateway is far behind.
+    const behind = (one: Reading): Reading => ({ ...one, received: one.received - 1000 })
+    const packs = [
+      make.readings([first, second], { gateway: 'gw1' }),
+      make.readings([behind(third), behind(fourth)], { gateway: 'gw2' }),
+      event('raised', second, 1),
+      event('cleared', behind(fourth), 2),
+    ]
+    expect(await audit(packs, false)).toEqual({ raised: 1, cleared: 1, missed: 0, doubled: 0, findings: [] })
+    expect(await audit(packs)).not.toMatchObject({ missed: 0, doubled: 0 })
   })
 
   it('are doubled when both gateways tell of them, and missed when neither does', async () => {
