@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 
-/** What a test, demo or bench may want of a server beyond JetStream on loopback. */
+/** What a test, demo or bench may want of a server beyond JetStream. */
 export interface ServerSettings {
+  /** Address that clients find it at, one of this machine's; the loopback's unless set. */
+  host?: string
   /** When JetStream fsyncs: `always`, or a duration such as `2m`; the server's own default (2 minutes) unless set. */
   syncInterval?: string
   /** Largest message in bytes; the server's own default (1 MiB) unless set. */
@@ -18,7 +20,7 @@ export interface ServerSettings {
   extraConfig?: string
 }
 
-/** The ports of one server, all on loopback. */
+/** The ports of one server, all on loopback but the clients'. */
 export interface ServerPorts {
   client: number
   /** HTTP monitoring. */
@@ -38,6 +40,9 @@ export interface ServerIdentity {
 
 const HOST = '127.0.0.1'
 
+/** Where clients find a server. */
+export const clientHost = ({ host = HOST }: ServerSettings): string => host
+
 export const storeDirOf = (dir: string): string => join(dir, 'store')
 export const logFileOf = (dir: string): string => join(dir, 'nats-server.log')
 
@@ -56,7 +61,7 @@ export function serverConfig(identity: ServerIdentity, settings: ServerSettings)
   ]
   return [
     `server_name: ${quote(name)}`,
-    `listen: ${HOST}:${ports.client}`,
+    `listen: ${clientHost(settings)}:${ports.client}`,
     `http: ${HOST}:${ports.monitor}`,
     `log_file: ${quote(logFileOf(dir))}`,
     'logfile_size_limit: 16MB',

@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { OperatorError } from '../../sync/contract/index.ts'
 import { type Clock, endWithThisProcess } from '../../sync/runtime/index.ts'
 import { readServerId } from './monitor.ts'
-import { logFileOf, type ServerIdentity, type ServerSettings, serverConfig, storeDirOf } from './server-config.ts'
+import {
+  clientHost,
+  logFileOf,
+  type ServerIdentity,
+  type ServerSettings,
+  serverConfig,
+  storeDirOf,
+} from './server-config.ts'
 import { waitFor } from './wait.ts'
 
 const READY_WITHIN = 30_000
@@ -15,15 +22,16 @@ const STOP_WITHIN = 10_000
 const HARMLESS: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
 /**
- * One nats-server as a child process: file store, loopback only, same ports and same store at every start.
+ * One nats-server as a child process: file store, on loopback unless told otherwise, same ports and same store at every start.
  *
  * States: `stopped` -> (launch) -> `running` -> (stop, kill, its own crash, or the end of this process) -> `stopped`.
  * `running` means that the process lives; `waitReady` says when it serves.
  */
 export class CentralServer {
   readonly name: string
+  readonly host: string
   readonly port: number
-  /** `nats://127.0.0.1:port` */
+  /** `nats://host:port` */
   readonly url: string
   readonly monitorPort: number
   /** Where MQTT clients connect; null unless asked for. */
@@ -45,8 +53,9 @@ export class CentralServer {
   constructor(binary: string, identity: ServerIdentity, settings: ServerSettings, clock: Clock) {
     const { name, dir, ports } = identity
     this.name = name
+    this.host = clientHost(settings)
     this.port = ports.client
-    this.url = `nats://127.0.0.1:${ports.client}`
+    this.url = `nats://${this.host}:${ports.client}`
     this.monitorPort = ports.monitor
     this.mqttPort = ports.mqtt ?? null
     this.leafPort = ports.leaf ?? null
@@ -101,7 +110,7 @@ export class CentralServer {
   async waitReady(timeout = READY_WITHIN): Promise<void> {
     await waitFor(this.#clock, `an answer of nats-server '${this.name}'`, timeout, async () => {
       // Another server on the same port would answer too: it must be the one that we can also ask on our monitoring port.
-      const greeting = await greetedBy(this.port)
+      const greeting = await greetedBy(this.host, this.port)
       if (greeting !== null && greeting === (await readServerId(this.monitorPort))) return true
       if (this.running) return null
       const log = await this.lastLog()
@@ -142,10 +151,10 @@ export class CentralServer {
   }
 }
 
-/** The id of the server that accepts connections on this port: every NATS server introduces itself with INFO. Null if none does. */
-function greetedBy(port: number): Promise<string | null> {
+/** The id of the server that accepts connections there: every NATS server introduces itself with INFO. Null if none does. */
+function greetedBy(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     const answer = (id: string | null): void => {
       socket.destroy()
       resolve(id)

@@ -1,4 +1,4 @@
-import { type ReadingValue, STREAMS } from '../../sync/contract/index.ts'
+import { type Millis, type ReadingValue, STREAMS } from '../../sync/contract/index.ts'
 import { byCounter } from './by-counter.ts'
 import { byReception } from './by-reception.ts'
 import type { Central } from './central.ts'
@@ -65,15 +65,12 @@ export async function auditAlarms(
   thresholds: readonly KnownThreshold[],
   { complete, oneClock = true, signal }: AlarmAuditOptions,
 ): Promise<AlarmVerdict> {
-  const expected = new Expectation(thresholds, oneClock)
+  const site = new AlarmsOfSite(thresholds, oneClock)
   for await (const message of central.read(STREAMS.readings, 1, signal)) {
     const pack = decodePack(message)
-    for (const record of pack?.records ?? []) expected.hear(record as StoredReading, pack?.origin ?? '')
+    for (const record of pack?.records ?? []) site.hear(record as StoredReading, pack?.origin ?? '')
   }
-  expected.work()
-
   const verdict: AlarmVerdict = { raised: 0, cleared: 0, missed: 0, doubled: 0, findings: [] }
-  const find = (text: string): void => void (verdict.findings.length < MOST_FINDINGS && verdict.findings.push(text))
   const rules = new Set(thresholds.map(({ rule }) => rule))
   const ids = new Set<string>()
   for await (const message of central.read(STREAMS.events, 1, signal)) {
@@ -83,28 +80,45 @@ export async function auditAlarms(
     verdict[kind]++
     const again = ids.has(event.id)
     ids.add(event.id)
-    const known = expected.take(crossing(event.device, event.rule, kind, event.data.reading))
-    if (again || (complete && !known)) {
-      verdict.doubled++
-      find(`message ${message.sequence}: ${again ? 'again' : 'no reading says so'}: ${event.id} ${kind}`)
-    }
+    const what = crossing(event.device, event.rule, kind, event.data.reading)
+    site.tell(event, { what, again, name: `${event.id} ${kind}`, sequence: message.sequence })
   }
-  if (complete)
-    for (const what of expected.left()) {
-      verdict.missed++
-      find(`no event: ${what}`)
-    }
-  return verdict
+  const { doubled, missed } = site.judge(complete)
+  const surplus = doubled
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .map(({ sequence, again, name }) => `message ${sequence}: ${again ? 'again' : 'no reading says so'}: ${name}`)
+  const findings = [...surplus, ...missed.map((what) => `no event: ${what}`)].slice(0, MOST_FINDINGS)
+  return { ...verdict, doubled: doubled.length, missed: missed.length, findings }
 }
 
 /** The little that has to be remembered of a reading until all are there. */
 type Heard = Pick<StoredReading, 'device' | 'received' | 'time' | 'session' | 'seq'> & { value: number; origin: string }
 
-/** Every crossing that the readings make, until an event was found for it. */
-class Expectation {
+/** What an event says that happened. */
+interface Told {
+  what: string
+  /** An event with this id was there before. */
+  again: boolean
+  name: string
+  sequence: number
+}
+
+/** What is wrong about alarms. */
+interface Wrong {
+  doubled: readonly Told[]
+  missed: readonly string[]
+}
+
+interface Alarm {
+  threshold: KnownThreshold | null
+  heard: Heard[]
+  told: Told[]
+}
+
+/** Every alarm of every device: what its readings say, and what was told. */
+class AlarmsOfSite {
   readonly #thresholds = new Map<string, KnownThreshold>()
-  readonly #series = new Map<string, { threshold: KnownThreshold; heard: Heard[] }>()
-  readonly #open = new Map<string, number>()
+  readonly #alarms = new Map<string, Alarm>()
 
   readonly #oneClock: boolean
 
@@ -117,12 +131,11 @@ class Expectation {
     const { device, metric, value, quality } = reading
     const threshold = this.#thresholds.get(metric)
     if (!threshold || typeof value !== 'number' || quality === 'bad') return
-    const name = JSON.stringify([device, metric])
-    const series = this.#series.get(name) ?? { threshold, heard: [] }
-    this.#series.set(name, series)
+    const alarm = this.#alarm(device, threshold.rule)
+    alarm.threshold = threshold
     // The rest of it, its labels above all, is not kept: all readings of a run are in memory until the end.
     const { received, time, session, seq } = reading
-    series.heard.push({
+    alarm.heard.push({
       ...{ device, value, received, origin },
       ...(time === undefined ? {} : { time }),
       ...(session === undefined ? {} : { session }),
@@ -130,42 +143,79 @@ class Expectation {
     })
   }
 
-  /** Everything was heard: finds the crossings. */
-  work(): void {
-    for (const { threshold, heard } of this.#series.values())
-      this.#cross(threshold, this.#oneClock ? byReception(heard) : byCounter(heard))
+  tell({ device, rule }: StoredEvent, told: Told): void {
+    this.#alarm(device, rule).told.push(told)
   }
 
-  #cross({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): void {
-    let raised = false
-    let newest = Number.NEGATIVE_INFINITY
-    for (const reading of readings) {
-      const { device, value, received } = reading
-      // Nothing is measured after it is heard.
-      const time = Math.min(reading.time ?? received, received)
-      // What is measured earlier than what was looked at changes nothing any more.
-      if (this.#oneClock && time < newest) continue
-      newest = time
-      const beyond: boolean = raised ? value > clear : value > raise
-      if (beyond === raised) continue
-      raised = beyond
-      const what = crossing(device, rule, raised ? 'raised' : 'cleared', reading)
-      this.#open.set(what, (this.#open.get(what) ?? 0) + 1)
-    }
+  judge(complete: boolean): Wrong {
+    const wrong = [...this.#alarms.values()].map((alarm) => judged(alarm, complete, this.#oneClock))
+    return { doubled: wrong.flatMap(({ doubled }) => doubled), missed: wrong.flatMap(({ missed }) => missed) }
   }
 
-  /** @returns whether there was such a crossing without its event */
-  take(what: string): boolean {
-    const open = this.#open.get(what) ?? 0
-    if (open > 1) this.#open.set(what, open - 1)
-    else this.#open.delete(what)
-    return open > 0
-  }
-
-  *left(): Iterable<string> {
-    for (const [what, count] of this.#open) for (let i = 0; i < count; i++) yield what
+  #alarm(device: string, rule: string): Alarm {
+    const name = JSON.stringify([device, rule])
+    const alarm = this.#alarms.get(name) ?? { threshold: null, heard: [], told: [] }
+    this.#alarms.set(name, alarm)
+    return alarm
   }
 }
+
+function judged({ threshold, heard, told }: Alarm, complete: boolean, oneClock: boolean): Wrong {
+  if (!complete) return { doubled: told.filter(({ again }) => again), missed: [] }
+  // Where clocks differ, what is measured earlier cannot be told: the order is what devices count, and none of it is late.
+  const orders = oneClock ? ordersOf(heard).map(inTime) : [byCounter(heard)]
+  const [first, ...others] = orders.map((readings) => compared(threshold, readings, told))
+  const size = ({ doubled, missed }: Wrong): number => doubled.length + missed.length
+  return others.reduce<Wrong>((best, other) => (size(other) < size(best) ? other : best), first ?? NOTHING)
+}
+
+const NOTHING: Wrong = { doubled: [], missed: [] }
+
+/**
+ * The orders in which gateways may have heard what is in the stream. Of a reading that two of them have, one copy stays, and says when that
+ * gateway received it: a device that repeats what it has no answer for seems to have said the rest of it before then. What it did not say
+ * late was heard as it was measured.
+ */
+function ordersOf(heard: readonly Heard[]): (readonly Heard[])[] {
+  const isOfOne = heard.every(({ origin }) => origin === heard[0]?.origin)
+  return [byReception(heard), ...(isOfOne ? [] : [heard.toSorted((a, b) => measured(a) - measured(b))])]
+}
+
+function compared(threshold: KnownThreshold | null, readings: readonly Heard[], told: readonly Told[]): Wrong {
+  const open = new Map<string, number>()
+  if (threshold !== null) for (const what of crossings(threshold, readings)) open.set(what, (open.get(what) ?? 0) + 1)
+  const doubled = told.filter(({ what, again }) => {
+    const left = open.get(what) ?? 0
+    open.set(what, Math.max(0, left - 1))
+    return again || left === 0
+  })
+  return { doubled, missed: [...open].flatMap(([what, left]) => Array<string>(left).fill(what)) }
+}
+
+/** Every crossing that readings make, in this order. */
+function* crossings({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): Iterable<string> {
+  let raised = false
+  for (const reading of readings) {
+    const { device, value } = reading
+    const beyond: boolean = raised ? value > clear : value > raise
+    if (beyond === raised) continue
+    raised = beyond
+    yield crossing(device, rule, raised ? 'raised' : 'cleared', reading)
+  }
+}
+
+/** Without what is measured earlier than what was looked at: it changes nothing any more. */
+function inTime(readings: readonly Heard[]): readonly Heard[] {
+  let newest = Number.NEGATIVE_INFINITY
+  return readings.filter((reading) => {
+    const isLate = measured(reading) < newest
+    if (!isLate) newest = measured(reading)
+    return !isLate
+  })
+}
+
+/** Nothing is measured after it is heard. */
+const measured = ({ time, received }: Heard): Millis => Math.min(time ?? received, received)
 
 /**
  * Names a crossing. A device that repeats a reading at another gateway has it received twice, and measured once: only what does not say

@@ -7,13 +7,14 @@ import { portOr } from './port.ts'
 export type Centre = CentralServer | CentralCluster
 
 export async function startCentre(
-  options: { dir: string; nodes?: 1 | 3; centralPort?: number },
+  options: { dir: string; nodes?: 1 | 3; centralPort?: number; centralHost?: string },
   clock: Clock,
   random: Random,
 ): Promise<Centre> {
   const dir = join(options.dir, 'central')
-  if (options.nodes === 3) return await startCluster({ dir, clock, random })
-  return await startCentral({ dir, port: await portOr(options.centralPort, random), clock, random })
+  const host = options.centralHost === undefined ? {} : { host: options.centralHost }
+  if (options.nodes === 3) return await startCluster({ dir, ...host, clock, random })
+  return await startCentral({ dir, ...host, port: await portOr(options.centralPort, random), clock, random })
 }
 
 export const urlsOf = (centre: Centre): readonly string[] =>

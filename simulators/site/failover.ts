@@ -12,8 +12,8 @@ export const TAKEOVER_AFTER: Millis = 2_000
 /** A neighbour, as seen from one gateway. */
 export interface Peer {
   gateway: string
-  /** Where its MQTT listener is found, by a way that tests can cut. */
-  port: number
+  /** Where its MQTT listener is found. */
+  url: string
 }
 
 /** The section of one gateway's configuration about its neighbours; nothing for whoever has none, or while it is off. */
@@ -25,7 +25,7 @@ export function failoverSection(
   if (!on || peers.length === 0) return {}
   return {
     failover: {
-      peers: peers.map(({ gateway, port }) => ({ gateway, url: `mqtt://127.0.0.1:${port}` })),
+      peers,
       secret,
       durability: 'replicated',
       heartbeat: '200ms',

@@ -5,6 +5,7 @@ export interface GatewaySettings {
   site: string
   gateway: string
   dataDir: string
+  mqttHost: string
   mqttPort: number
   rulesFile: string
   /** Servers of the centre. */
@@ -24,9 +25,9 @@ export function gatewayConfig(
   needed: Sections,
   more: Sections = {},
 ): Record<string, unknown> {
-  const { site, gateway, dataDir, mqttPort, rulesFile, servers } = settings
+  const { site, gateway, dataDir, mqttHost, mqttPort, rulesFile, servers } = settings
   const own: Sections = {
-    mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    mqtt: { listeners: [{ kind: 'tcp', host: mqttHost, port: mqttPort }] },
     rules: { file: rulesFile },
     ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
     central: { servers, replicas: servers.length },

@@ -11,6 +11,8 @@ export interface GatewayProcessOptions {
   entry: string
   /** Its configuration file. */
   config: string
+  /** Goes before its command line; see `Machine`. */
+  under?: readonly string[]
   env?: Readonly<Record<string, string | undefined>>
   /** How often it says how it is. */
   every?: Millis
@@ -74,8 +76,10 @@ export class GatewayProcess {
    */
   async start(within: Millis = 20_000): Promise<void> {
     if (this.#child) return
-    const { entry, config, env, every = 250 } = this.#options
-    const child = spawn(process.execPath, [entry, 'run', '--config', config, '--json', '--every', `${every}ms`], {
+    const { entry, config, under = [], env, every = 250 } = this.#options
+    const run = [process.execPath, entry, 'run', '--config', config, '--json', '--every', `${every}ms`]
+    const [program = '', ...args] = [...under, ...run]
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
       // A process group of its own: Ctrl-C in the terminal is for whoever runs the site, who ends it in order.

@@ -1,5 +1,6 @@
 import type { Clock } from '../../sync/runtime/index.ts'
 import { FaultProxy, type Release } from '../faults/index.ts'
+import { realNetwork } from './machine.ts'
 
 /** A network between gateways: each dials each other one, on a way of its own. */
 export class PeerNetwork {
@@ -8,6 +9,11 @@ export class PeerNetwork {
 
   private constructor(ways: readonly { from: number; to: number; proxy: FaultProxy }[]) {
     this.#ways = ways
+  }
+
+  /** Gateways that reach each other over a real network: nothing is laid, and nothing can be cut. */
+  static none(): PeerNetwork {
+    return new PeerNetwork([])
   }
 
   /** @param ports where each gateway listens for the others */
@@ -38,9 +44,11 @@ export class PeerNetwork {
       .map((way) => way.proxy)
   }
 
+  /** @throws UsageError `NETWORK_REAL` */
   async cut(a: number, b: number): Promise<void> {
     const name = nameOf(a, b)
     if (this.#cuts.has(name)) return
+    if (this.#ways.length === 0) throw realNetwork(`the network of gateways ${name}`)
     this.#cuts.set(name, [])
     this.#cuts.set(name, await Promise.all(this.between(a, b).map((proxy) => proxy.cut())))
   }

@@ -4,6 +4,7 @@ import { UsageError } from '../../sync/contract/index.ts'
 import type { FaultProxy, Release } from '../faults/index.ts'
 import { addCounts, countsOf, type GatewayCounts, NO_COUNTS } from './gateway-counts.ts'
 import type { GatewayProcess } from './gateway-process.ts'
+import { realNetwork } from './machine.ts'
 
 export interface SiteGatewayParts {
   /** Its name within the site. */
@@ -12,8 +13,10 @@ export interface SiteGatewayParts {
   /** Its configuration file, and where it keeps its data. */
   config: string
   dataDir: string
+  /** Where devices find it. */
+  host: string
   mqttPort: number
-  /** Its own network to each server of the centre. */
+  /** Its own network to each server of the centre; none where it reaches the centre over a real one. */
   links: readonly FaultProxy[]
 }
 
@@ -31,6 +34,7 @@ export class SiteGateway implements SiteGatewayParts {
   readonly process: GatewayProcess
   readonly config: string
   readonly dataDir: string
+  readonly host: string
   readonly mqttPort: number
   readonly links: readonly FaultProxy[]
   #cut: readonly Release[] | null = null
@@ -44,6 +48,7 @@ export class SiteGateway implements SiteGatewayParts {
     this.process = parts.process
     this.config = parts.config
     this.dataDir = parts.dataDir
+    this.host = parts.host
     this.mqttPort = parts.mqttPort
     this.links = parts.links
   }
@@ -75,8 +80,10 @@ export class SiteGateway implements SiteGatewayParts {
     return status !== null && Object.values(status.outbox.lanes).every(({ pending }) => pending === 0)
   }
 
+  /** @throws UsageError `NETWORK_REAL` */
   async cutLink(): Promise<void> {
     if (this.#cut) return
+    if (this.links.length === 0) throw realNetwork(this.name)
     this.#cut = []
     this.#cut = await Promise.all(this.links.map((link) => link.cut()))
   }

@@ -21,6 +21,7 @@ import { TAKEOVER_AFTER } from './failover.ts'
 import { failoverTimes } from './failover-times.ts'
 import type { GatewayProcess } from './gateway-process.ts'
 import { layOut } from './lay-out.ts'
+import type { Machine } from './machine.ts'
 import type { PeerNetwork } from './peer-network.ts'
 import { SITE_THRESHOLDS, siteRules } from './rules.ts'
 import type { GatewayView, SiteGateway } from './site-gateway.ts'
@@ -49,6 +50,11 @@ export interface SiteOptions {
   /** Ports that people know by heart, if they are free; any free ones otherwise. Each gateway takes the next one for MQTT. */
   mqttPort?: number
   centralPort?: number
+  /** Machines of their own for the gateways, one each, and where the centre is found from there; all on this one's loopback unless said. */
+  machines?: readonly Machine[]
+  centralHost?: string
+  /** Addresses that devices know in place of the gateways' own, `mqtt://host:port`: a virtual one. */
+  devicesKnow?: readonly string[]
   /** More configuration for every gateway, by section, over what the site needs. */
   config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Whether the clocks of all gateways agree; true unless said. */
@@ -152,7 +158,7 @@ export class Site {
       onStep('starting a central JetStream')
       const central = await startCentre(options, clock, random)
       undo.push(() => central.stop())
-      const { gateways: count = 1 } = options
+      const count = options.machines?.length ?? options.gateways ?? 1
       onStep(count === 1 ? 'starting a gateway' : `starting ${count} gateways`)
       await writeFile(join(dir, RULES_FILE), stringify(siteRules()))
       const plan = { ...options, gateways: count, site: SITE, rulesFile: RULES_FILE }
@@ -162,7 +168,7 @@ export class Site {
       const ledger = new Ledger({ startedAt: clock.now() })
       const fleet = Fleet.start({
         devices: mixedFleet({ devices: options.devices, trouble: options.trouble, name: 'sensor', hurry: HURRY }),
-        gateways: gateways.map(({ mqttPort }) => `mqtt://127.0.0.1:${mqttPort}`),
+        gateways: options.devicesKnow ?? gateways.map(({ host, mqttPort }) => `mqtt://${host}:${mqttPort}`),
         ledger,
         rate: options.rate,
         client: options.client ?? 'tuned',

@@ -151,10 +151,11 @@ export class PackForwarder {
       if (head && isRival(head, source.epoch) && cursor.sequence > 0 && !replica)
         events.rival(source.lane, head.headers.get(HEADERS.epoch) ?? '')
       if (position.kind === 'rewind') events.rewound(source.lane, position.next, position.why)
-      const sequence = position.kind === 'rewind' ? position.expected : Math.max(cursor.sequence, position.expected)
-      // The centre may have more than a copy has.
-      const next = Math.min(position.next, Math.max(cursor.next, source.durable))
-      source.moveCursor({ next, sequence, streamCreated: facts.created })
+      // The centre may have more than a copy has: what lies between was not read, so the chain is known no further than it was.
+      const here = Math.max(cursor.next, source.durable)
+      const end = position.next > here ? cursor.sequence : Math.max(cursor.sequence, position.expected)
+      const sequence = position.kind === 'rewind' ? position.expected : end
+      source.moveCursor({ next: Math.min(position.next, here), sequence, streamCreated: facts.created })
     }
     return { position, head }
   }

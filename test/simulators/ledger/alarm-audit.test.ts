@@ -73,6 +73,19 @@ describe('alarms of a device that moves between gateways', () => {
     expect(await audit(packs)).not.toMatchObject({ missed: 0, doubled: 0 })
   })
 
+  it('are decided where a window was heard as a whole, also when only a part of it was sent from there', async () => {
+    const make = packMaker()
+    // gw1 had all of it before its cable was pulled; gw2 got it again, and sent the beginning before gw1 came back.
+    const again = [reading(1, 10, 8), reading(2, 35, 8), reading(3, 36, 9)]
+    const verdict = await audit([
+      make.readings(again, { gateway: 'gw2' }),
+      make.readings([cold], { gateway: 'gw1' }),
+      event('raised', hot, 1),
+      event('cleared', cold, 2),
+    ])
+    expect(verdict).toEqual({ raised: 1, cleared: 1, missed: 0, doubled: 0, findings: [] })
+  })
+
   it('are doubled when both gateways tell of them, and missed when neither does', async () => {
     const make = packMaker()
     const packs = [make.readings([cool, hot], { gateway: 'gw1' }), make.readings([hotter, cold], { gateway: 'gw2' })]

@@ -3,7 +3,11 @@ import { failoverSection } from '../../../simulators/site/failover.ts'
 
 describe('the configuration of a gateway with neighbours', () => {
   it('names them, by the ways that lead to them, with the secret that all share', () => {
-    const { failover } = failoverSection([{ gateway: 'gw-2', port: 4000 }], 'a secret of the site', true)
+    const { failover } = failoverSection(
+      [{ gateway: 'gw-2', url: 'mqtt://127.0.0.1:4000' }],
+      'a secret of the site',
+      true,
+    )
     expect(failover).toMatchObject({
       peers: [{ gateway: 'gw-2', url: 'mqtt://127.0.0.1:4000' }],
       secret: 'a secret of the site',
@@ -13,6 +17,8 @@ describe('the configuration of a gateway with neighbours', () => {
 
   it('has no such section without neighbours, or when it is off', () => {
     expect(failoverSection([], 'a secret of the site', true)).toEqual({})
-    expect(failoverSection([{ gateway: 'gw-2', port: 4000 }], 'a secret of the site', false)).toEqual({})
+    expect(failoverSection([{ gateway: 'gw-2', url: 'mqtt://127.0.0.1:4000' }], 'a secret of the site', false)).toEqual(
+      {},
+    )
   })
 })

@@ -131,6 +131,22 @@ describe('a lane that is taken over', () => {
     await world.end()
   })
 
+  it('is not taken for read up to its end by a copy that ends earlier', async () => {
+    const world = new World(3)
+    world.fill(10)
+    world.replicate(10)
+    await world.clock.runUntil(() => world.lane.cursor.next === 10, 10_000)
+    world.copy.cursor = world.lane.cursor
+    const { sequence } = world.copy.cursor
+    world.fill(30)
+    await world.clock.runUntil(() => world.lane.cursor.next === 40, 10_000)
+    await done(world.clock, world.owner.stop())
+    world.takeOver()
+    await world.clock.advance(5000)
+    expect(world.copy.cursor).toMatchObject({ next: 10, sequence })
+    await world.end()
+  })
+
   it('is carried over every session, its alarms too', async () => {
     const world = new World(4)
     await done(world.clock, world.owner.stop())
