@@ -54,6 +54,8 @@ class Site {
   /** @returns whether it was new */
   take(reading: Reading): boolean {
     if (this.machine.isRepeat(reading, false)) return false
+    const life = this.machine.lifeOf(reading)
+    if (life > 1) reading.life = life
     this.tell(this.machine.apply(reading, this.readings.length))
     this.readings.push(reading)
     return true
@@ -187,6 +189,64 @@ describe('a device that moves', () => {
     a.catchUp(b)
     expect(a.alarm('hot')).toMatchObject({ follows: true })
     expect(b.alarm('hot')).toMatchObject({ follows: false })
+  })
+})
+
+describe('a device that begins to count anew', () => {
+  /** The clock of `b` is an hour behind. */
+  const BEHIND = 3_600_000
+  const said = (life: number, seq: number, value: number, received: number) =>
+    made({ session: `life-${life}`, seq, value, received })
+
+  it('is where it is now, though what it said before comes late, from a clock that is ahead', () => {
+    const [a, b] = pair(above())
+    b.take(said(1, 0, 10, 4_000_000 - BEHIND))
+    a.catchUp(b)
+    for (const [seq, value] of [10, 80, 10].entries()) a.take(said(1, 1 + seq, value, 4_000_001 + seq))
+    b.take(said(2, 0, 90, 4_000_010 - BEHIND))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ follows: false, timing: { counts: 'high' } })
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, timing: { counts: 'high' } })
+  })
+
+  it('moves at the same moment, to a gateway whose clock is behind', () => {
+    const [a, b] = pair(above())
+    a.take(said(1, 7, 80, 4_000_000))
+    b.catchUp(a)
+    b.take(said(2, 0, 10, 4_000_001 - BEHIND))
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, transition: 2, life: { condition: null } })
+    expect(b.alarm('hot')).toMatchObject({ follows: false, transition: 2, life: { condition: null } })
+  })
+
+  it('moves without a session', () => {
+    const [a, b] = pair(above())
+    a.take(made({ seq: 700, value: 80, received: 4_000_000 }))
+    b.catchUp(a)
+    b.take(made({ seq: 0, value: 10, received: 4_000_001 - BEHIND }))
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, transition: 2 })
+    a.take(made({ seq: 1, value: 90, received: 4_000_002 }))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ follows: true, transition: 3 })
+  })
+
+  it('is known again with its next word, when neither had heard the other', () => {
+    const [a, b] = pair(above())
+    a.take(said(1, 0, 10, 4_000_000))
+    b.catchUp(a)
+    // Two starts there, one here: by their number alone the one here came first.
+    a.take(said(2, 0, 10, 4_000_001))
+    a.take(said(3, 0, 80, 4_000_002))
+    b.take(said(4, 0, 10, 4_000_003 - BEHIND))
+    b.catchUp(a)
+    a.catchUp(b)
+    b.take(said(4, 1, 10, 4_000_004 - BEHIND))
+    a.catchUp(b)
+    b.catchUp(a)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, timing: { counts: null } })
+    expect(b.alarm('hot')).toMatchObject({ follows: false, timing: { counts: null } })
   })
 })
 
