@@ -149,6 +149,7 @@ export class Ingest implements Acceptor {
       count('repeats')
       return
     }
+    // Written down with it: other gateways hear of it later, and in another order.
     const life = machine.lifeOf(reading)
     if (life > 1) reading.life = life
     const offset = journal.append('readings', encodeLine(reading, match.line))

@@ -780,22 +780,58 @@ class Centre {
   }
 }
 
+/** How devices tell the order of their readings. */
+interface Voice {
+  word(reading: Omit<Reading, 'received'>, late: Millis): Omit<Reading, 'received'>
+  beginAnew(): void
+}
+
+const timed = (now: () => Millis): Voice => ({
+  word: (reading, late) => ({ ...reading, time: now() - late }),
+  beginAnew: () => undefined,
+})
+
+/** They have no clock, and say everything in order. */
+function counting(): Voice {
+  let life = 1
+  const counters = new Map<string, number>()
+  return {
+    word: (reading) => {
+      const series = `${reading.device} ${reading.metric}`
+      const seq = counters.get(series) ?? 0
+      counters.set(series, seq + 1)
+      return { ...reading, seq, session: `life-${life}` }
+    },
+    beginAnew: () => {
+      life++
+      counters.clear()
+    },
+  }
+}
+
 describe('two gateways that did not hear each other', () => {
-  it('agree in the end, with each other and with the centre', () => {
+  it.each([
+    ['devices that give the time', timed, 0],
+    ['devices that count, in sessions', counting, 0],
+    ['devices that count, and clocks that differ', counting, 5000],
+    ['devices that count, and clocks that differ the other way', counting, -500],
+  ] as const)('agree in the end, with each other and with the centre: %s', (_, voiceOf, skew) => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 120, size: 'max' }), (steps) => {
         const [a, b] = pair(MISSING)
+        const voice = voiceOf(() => now)
+        const clock = (site: Site): Millis => (site === b ? now + skew : now)
         const centre = new Centre()
         const sent = new Map([
           [a, 0],
           [b, 0],
         ])
-        let now = 1000
+        let now = 10_000
         const send = (site: Site): void => {
-          sent.set(site, centre.take(site, sent.get(site) ?? 0, now))
+          sent.set(site, centre.take(site, sent.get(site) ?? 0, clock(site)))
         }
         const say = (site: Site, reading: Omit<Reading, 'received'>, late: Millis): void => {
-          site.take(made({ ...reading, time: now - late, received: now }))
+          site.take({ ...voice.word(reading, late), received: clock(site) })
         }
         for (const device of ['d1', 'd2']) for (const metric of ['a', 'b']) say(a, { device, metric, value: 30 }, 0)
         b.catchUp(a)
@@ -805,8 +841,9 @@ describe('two gateways that did not hear each other', () => {
           if (one.kind === 'reading') {
             const { late, ...rest } = one.reading
             say(site, rest, late)
-          } else if (one.kind === 'act') site.tell(act(site.machine, one, now))
-          else if (one.kind === 'tick') for (const it of [a, b]) it.tick(now)
+          } else if (one.kind === 'act') site.tell(act(site.machine, one, clock(site)))
+          else if (one.kind === 'tick') for (const it of [a, b]) it.tick(clock(it))
+          else if (one.kind === 'crash') voice.beginAnew()
           else if (one.kind === 'followed') a.catchUp(b)
           else if (one.kind === 'follow') for (let i = 0; i < one.count; i++) b.follow(a, one.lane)
           else if (one.kind === 'commit') send(one.records > 1 ? a : b)
