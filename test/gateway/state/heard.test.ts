@@ -250,6 +250,26 @@ describe('a device that begins to count anew', () => {
   })
 })
 
+describe('an alarm that was cleared by a clock that is ahead', () => {
+  it.each([
+    [0, 0],
+    [50, 50],
+  ])('is raised here as soon as it may be again: after %i ms', (reraiseAfter, wait) => {
+    const [a, b] = pair(above({ reraiseAfter: `${reraiseAfter}ms` }))
+    // Its clock was ahead, and has been set back: it says 9000 where here it is 3000.
+    a.tick(20_000)
+    a.take(made({ time: 8000, value: 80, received: 3000 }))
+    a.take(made({ time: 9000, value: 10, received: 3001 }))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ transition: 2, timing: { cleared: 9000 } })
+    b.take(made({ time: 9001, value: 90, received: 3002 }))
+    b.tick(3002 + wait - 1)
+    expect(names(b.events)).toEqual(wait === 0 ? ['hot 3 raised'] : [])
+    b.tick(3002 + wait)
+    expect(names(b.events)).toEqual(['hot 3 raised'])
+  })
+})
+
 describe('a peer that is silent', () => {
   const rules = { rules: [{ id: 'silent', match: { metric: 'a' }, missing: { after: '10s' } }, ...above().rules] }
 
