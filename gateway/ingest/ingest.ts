@@ -18,6 +18,7 @@ export interface Journal {
 /** The deterministic side of ingest. */
 export interface Machine {
   isRepeat(reading: Reading, dup: boolean): boolean
+  lifeOf(reading: Reading): number
   apply(reading: Reading, offset: Offset): readonly ThresholdEvent[]
 }
 
@@ -148,6 +149,9 @@ export class Ingest implements Acceptor {
       count('repeats')
       return
     }
+    // Written down with it: other gateways hear of it later, and in another order.
+    const life = machine.lifeOf(reading)
+    if (life > 1) reading.life = life
     const offset = journal.append('readings', encodeLine(reading, match.line))
     count('readings')
     heard(reading)

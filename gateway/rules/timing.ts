@@ -119,7 +119,9 @@ function change(state: TimingState, to: string | null, at: Millis, by: Change['b
 function waitOf(state: TimingState, pending: Pending, delays: Delays): Millis {
   if (pending.to === null) return delays.clearFor
   if (state.counts !== null || state.cleared === null) return delays.for
-  return Math.max(delays.for, state.cleared + delays.reraiseAfter - pending.since)
+  // It may have been cleared by the clock of another gateway, which is ahead: that makes nobody wait for longer.
+  const since = Math.max(0, pending.since - state.cleared)
+  return Math.max(delays.for, delays.reraiseAfter - since)
 }
 
 /** Both raise, both clear, or both go from one step to another: then the delay goes on, it does not begin anew. */

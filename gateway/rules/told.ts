@@ -28,6 +28,7 @@ export interface Cause {
   time?: Millis | undefined
   seq?: number | undefined
   session?: string | undefined
+  life?: number | undefined
 }
 
 export const isCause = (cause: Cause, { metric, value, received, time, seq }: Reading): boolean =>
@@ -59,6 +60,7 @@ const facts = z.object({
     time: z.number().optional(),
     seq: z.number().optional(),
     session: z.string().optional(),
+    life: z.number().optional(),
   }),
 })
 

@@ -7,6 +7,8 @@ type Mark = [seq: number, time: Millis]
 /** What is stored of one life of a device's counter. */
 export interface LifeState {
   session?: string
+  /** The highest that it was given, see `Reading.life`; absent in the first. */
+  number?: number
   seen: SeenState
   /** The first readings of this life that were heard: a restart begins with their numbers again. */
   begin: Mark[]
@@ -28,12 +30,14 @@ export type Counted = Reading & { seq: number }
  */
 export class Life {
   readonly session: string | undefined
+  #number: number
   readonly #seen: Seen
   readonly #begin: Mark[]
   #newest: Mark | undefined
 
   constructor(state: LifeState) {
     this.session = state.session
+    this.#number = state.number ?? 1
     this.#seen = new Seen(state.seen)
     this.#begin = state.begin
     this.#newest = state.newest
@@ -45,6 +49,11 @@ export class Life {
     const life = new Life(state)
     life.#note(reading)
     return life
+  }
+
+  /** Its place among the lives of the device, as far as is known. */
+  get number(): number {
+    return this.#number
   }
 
   /** Whether this life has a reading of this number, so that another one is a repeat or of another life. */
@@ -84,11 +93,13 @@ export class Life {
   toJSON(): LifeState {
     const state: LifeState = { seen: this.#seen.toJSON(), begin: this.#begin }
     if (this.session !== undefined) state.session = this.session
+    if (this.#number > 1) state.number = this.#number
     if (this.#newest !== undefined) state.newest = this.#newest
     return state
   }
 
-  #note({ seq, time, session }: Counted): void {
+  #note({ seq, time, session, life = 1 }: Counted): void {
+    this.#number = Math.max(this.#number, life)
     // A session id tells lives apart by itself.
     if (time === undefined || session !== undefined) return
     if (this.#newest === undefined || seq > this.#newest[0]) this.#newest = [seq, time]

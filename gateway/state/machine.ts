@@ -71,6 +71,11 @@ export class StateMachine implements StateKeeper {
     return this.#find(reading)?.series.isRepeat(reading, dup) ?? false
   }
 
+  /** Which life of its device's counter a reading is of that is said here and is no repeat: what `Reading.life` is to say. */
+  lifeOf(reading: Reading): number {
+    return this.#find(reading)?.series.lifeOf(reading) ?? 1
+  }
+
   /** Takes in a reading that is no repeat, as record `offset` of the readings lane. */
   apply(reading: Reading, offset: Offset): readonly ThresholdEvent[] {
     const era = this.#rules.era.from

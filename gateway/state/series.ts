@@ -1,5 +1,5 @@
 import type { Offset, Reading } from '../../sync/contract/index.ts'
-import { isLater } from '../rules/index.ts'
+import { isLater, tellsLife } from '../rules/index.ts'
 import { type Counted, Life, type LifeState } from './life.ts'
 
 /** What is stored of one series. */
@@ -63,6 +63,20 @@ export class Series {
   }
 
   /**
+   * Which life of its counter the device is in when it says this here, see `Reading.life`. What it says is the last that it has to say, so of
+   * two lives that gateways numbered without knowing of each other that one becomes the later that goes on.
+   */
+  lifeOf(reading: Reading): number {
+    if (!isCounted(reading) || !tellsLife(reading)) return 1
+    const own = this.#lifeFor(reading)
+    let others = 0
+    for (const life of this.#lives) if (life !== own) others = Math.max(others, life.number)
+    // That of the last reading may be forgotten meanwhile.
+    const newest = Math.max(others, own?.number ?? 0, this.#last.life ?? 0)
+    return own && own.number === newest && newest > others ? newest : newest + 1
+  }
+
+  /**
    * Takes in a reading that is no repeat. Deterministic: the same readings in the same order lead to the same state, so
    * that what is not in a snapshot can be replayed.
    */
@@ -90,9 +104,7 @@ export class Series {
   #add(reading: Reading, window: number): void {
     this.used = true
     if (isCounted(reading)) {
-      const life = this.#lives.findLast(
-        (candidate) => !candidate.has(reading.seq) && this.#owns(candidate, reading, false),
-      )
+      const life = this.#lifeFor(reading)
       if (life) life.add(reading)
       else {
         // The device has started anew (or is heard for the first time).
@@ -105,6 +117,11 @@ export class Series {
     if (key === null) return
     this.#recent.add(key)
     if (this.#recent.size > window) for (const oldest of this.#recent) return void this.#recent.delete(oldest)
+  }
+
+  /** The life that a reading which is no repeat goes on with; undefined when it begins a new one. */
+  #lifeFor(reading: Counted): Life | undefined {
+    return this.#lives.findLast((life) => !life.has(reading.seq) && this.#owns(life, reading, false))
   }
 
   /** Whether the reading can be one of this life: by its session id, by number and timestamp, or as the newest of its kind. */

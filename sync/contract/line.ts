@@ -40,13 +40,14 @@ export function lineParts(device: string, metric: string | null, labels: Labels 
  * @param parts of the topic that it came from, if the caller has them: what does not fit the reading is not used
  */
 export function encodeLine(reading: Reading, parts?: LineParts): string {
-  const { value, unit, time, received, seq, session, id, quality, labels } = reading
+  const { value, unit, time, received, seq, session, life, id, quality, labels } = reading
   let line = `${linePrefix(reading, parts)}"value":${scalar(value)}`
   if (unit !== undefined) line += `,"unit":${quote(unit)}`
   if (time !== undefined) line += `,"time":${number(time)}`
   line += `,"received":${number(received)}`
   if (seq !== undefined) line += `,"seq":${number(seq)}`
   if (session !== undefined) line += `,"session":${quote(session)}`
+  if (life !== undefined) line += `,"life":${number(life)}`
   if (id !== undefined) line += `,"id":${quote(id)}`
   if (quality !== undefined) line += `,"quality":${quote(quality)}`
   if (labels !== undefined) line += `,"labels":${labels === parts?.labels ? parts.labelsText : JSON.stringify(labels)}`
@@ -75,8 +76,9 @@ export function readingOf(from: JsonObject): Reading {
   }
   if (from['unit'] !== undefined) reading.unit = string(from, 'unit')
   if (from['time'] !== undefined) reading.time = finite(from, 'time')
-  if (from['seq'] !== undefined) reading.seq = counter(from['seq'])
+  if (from['seq'] !== undefined) reading.seq = counter(from, 'seq')
   if (from['session'] !== undefined) reading.session = string(from, 'session')
+  if (from['life'] !== undefined) reading.life = counter(from, 'life')
   if (from['id'] !== undefined) reading.id = string(from, 'id')
   if (from['quality'] !== undefined) reading.quality = quality(from['quality'])
   if (from['labels'] !== undefined) reading.labels = labels(from['labels'])
@@ -195,9 +197,10 @@ function finite(from: JsonObject, key: string): number {
   throw invalid(key, 'a finite number', value)
 }
 
-function counter(value: unknown): number {
+function counter(from: JsonObject, key: string): number {
+  const value = from[key]
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw invalid('seq', 'a whole number from 0 to 2^53 - 1', value)
+  throw invalid(key, 'a whole number from 0 to 2^53 - 1', value)
 }
 
 function readingValue(value: unknown): ReadingValue {

@@ -23,6 +23,11 @@ export interface Reading {
   seq?: number
   /** Names one life of the device's counter (boot id); a new one means that `seq` starts again. */
   session?: string
+  /**
+   * Which life of the counter it is of, as far as the gateway that received it knew: one more than all that it had heard of before. Absent
+   * in the first. Tells which of two came later where neither counter nor clock of the device can.
+   */
+  life?: number
   /** The device's own id for the reading, if it gives one. */
   id?: string
   quality?: Quality

@@ -54,6 +54,8 @@ class Site {
   /** @returns whether it was new */
   take(reading: Reading): boolean {
     if (this.machine.isRepeat(reading, false)) return false
+    const life = this.machine.lifeOf(reading)
+    if (life > 1) reading.life = life
     this.tell(this.machine.apply(reading, this.readings.length))
     this.readings.push(reading)
     return true
@@ -187,6 +189,84 @@ describe('a device that moves', () => {
     a.catchUp(b)
     expect(a.alarm('hot')).toMatchObject({ follows: true })
     expect(b.alarm('hot')).toMatchObject({ follows: false })
+  })
+})
+
+describe('a device that begins to count anew', () => {
+  /** The clock of `b` is an hour behind. */
+  const BEHIND = 3_600_000
+  const said = (life: number, seq: number, value: number, received: number) =>
+    made({ session: `life-${life}`, seq, value, received })
+
+  it('is where it is now, though what it said before comes late, from a clock that is ahead', () => {
+    const [a, b] = pair(above())
+    b.take(said(1, 0, 10, 4_000_000 - BEHIND))
+    a.catchUp(b)
+    for (const [seq, value] of [10, 80, 10].entries()) a.take(said(1, 1 + seq, value, 4_000_001 + seq))
+    b.take(said(2, 0, 90, 4_000_010 - BEHIND))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ follows: false, timing: { counts: 'high' } })
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, timing: { counts: 'high' } })
+  })
+
+  it('moves at the same moment, to a gateway whose clock is behind', () => {
+    const [a, b] = pair(above())
+    a.take(said(1, 7, 80, 4_000_000))
+    b.catchUp(a)
+    b.take(said(2, 0, 10, 4_000_001 - BEHIND))
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, transition: 2, life: { condition: null } })
+    expect(b.alarm('hot')).toMatchObject({ follows: false, transition: 2, life: { condition: null } })
+  })
+
+  it('moves without a session', () => {
+    const [a, b] = pair(above())
+    a.take(made({ seq: 700, value: 80, received: 4_000_000 }))
+    b.catchUp(a)
+    b.take(made({ seq: 0, value: 10, received: 4_000_001 - BEHIND }))
+    a.catchUp(b)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, transition: 2 })
+    a.take(made({ seq: 1, value: 90, received: 4_000_002 }))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ follows: true, transition: 3 })
+  })
+
+  it('is known again with its next word, when neither had heard the other', () => {
+    const [a, b] = pair(above())
+    a.take(said(1, 0, 10, 4_000_000))
+    b.catchUp(a)
+    // Two starts there, one here: by their number alone the one here came first.
+    a.take(said(2, 0, 10, 4_000_001))
+    a.take(said(3, 0, 80, 4_000_002))
+    b.take(said(4, 0, 10, 4_000_003 - BEHIND))
+    b.catchUp(a)
+    a.catchUp(b)
+    b.take(said(4, 1, 10, 4_000_004 - BEHIND))
+    a.catchUp(b)
+    b.catchUp(a)
+    expect(a.alarm('hot')).toMatchObject({ follows: true, timing: { counts: null } })
+    expect(b.alarm('hot')).toMatchObject({ follows: false, timing: { counts: null } })
+  })
+})
+
+describe('an alarm that was cleared by a clock that is ahead', () => {
+  it.each([
+    [0, 0],
+    [50, 50],
+  ])('is raised here as soon as it may be again: after %i ms', (reraiseAfter, wait) => {
+    const [a, b] = pair(above({ reraiseAfter: `${reraiseAfter}ms` }))
+    // Its clock was ahead, and has been set back: it says 9000 where here it is 3000.
+    a.tick(20_000)
+    a.take(made({ time: 8000, value: 80, received: 3000 }))
+    a.take(made({ time: 9000, value: 10, received: 3001 }))
+    b.catchUp(a)
+    expect(b.alarm('hot')).toMatchObject({ transition: 2, timing: { cleared: 9000 } })
+    b.take(made({ time: 9001, value: 90, received: 3002 }))
+    b.tick(3002 + wait - 1)
+    expect(names(b.events)).toEqual(wait === 0 ? ['hot 3 raised'] : [])
+    b.tick(3002 + wait)
+    expect(names(b.events)).toEqual(['hot 3 raised'])
   })
 })
 
@@ -720,22 +800,58 @@ class Centre {
   }
 }
 
+/** How devices tell the order of their readings. */
+interface Voice {
+  word(reading: Omit<Reading, 'received'>, late: Millis): Omit<Reading, 'received'>
+  beginAnew(): void
+}
+
+const timed = (now: () => Millis): Voice => ({
+  word: (reading, late) => ({ ...reading, time: now() - late }),
+  beginAnew: () => undefined,
+})
+
+/** They have no clock, and say everything in order. */
+function counting(): Voice {
+  let life = 1
+  const counters = new Map<string, number>()
+  return {
+    word: (reading) => {
+      const series = `${reading.device} ${reading.metric}`
+      const seq = counters.get(series) ?? 0
+      counters.set(series, seq + 1)
+      return { ...reading, seq, session: `life-${life}` }
+    },
+    beginAnew: () => {
+      life++
+      counters.clear()
+    },
+  }
+}
+
 describe('two gateways that did not hear each other', () => {
-  it('agree in the end, with each other and with the centre', () => {
+  it.each([
+    ['devices that give the time', timed, 0],
+    ['devices that count, in sessions', counting, 0],
+    ['devices that count, and clocks that differ', counting, 5000],
+    ['devices that count, and clocks that differ the other way', counting, -500],
+  ] as const)('agree in the end, with each other and with the centre: %s', (_, voiceOf, skew) => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 120, size: 'max' }), (steps) => {
         const [a, b] = pair(MISSING)
+        const voice = voiceOf(() => now)
+        const clock = (site: Site): Millis => (site === b ? now + skew : now)
         const centre = new Centre()
         const sent = new Map([
           [a, 0],
           [b, 0],
         ])
-        let now = 1000
+        let now = 10_000
         const send = (site: Site): void => {
-          sent.set(site, centre.take(site, sent.get(site) ?? 0, now))
+          sent.set(site, centre.take(site, sent.get(site) ?? 0, clock(site)))
         }
         const say = (site: Site, reading: Omit<Reading, 'received'>, late: Millis): void => {
-          site.take(made({ ...reading, time: now - late, received: now }))
+          site.take({ ...voice.word(reading, late), received: clock(site) })
         }
         for (const device of ['d1', 'd2']) for (const metric of ['a', 'b']) say(a, { device, metric, value: 30 }, 0)
         b.catchUp(a)
@@ -745,8 +861,9 @@ describe('two gateways that did not hear each other', () => {
           if (one.kind === 'reading') {
             const { late, ...rest } = one.reading
             say(site, rest, late)
-          } else if (one.kind === 'act') site.tell(act(site.machine, one, now))
-          else if (one.kind === 'tick') for (const it of [a, b]) it.tick(now)
+          } else if (one.kind === 'act') site.tell(act(site.machine, one, clock(site)))
+          else if (one.kind === 'tick') for (const it of [a, b]) it.tick(clock(it))
+          else if (one.kind === 'crash') voice.beginAnew()
           else if (one.kind === 'followed') a.catchUp(b)
           else if (one.kind === 'follow') for (let i = 0; i < one.count; i++) b.follow(a, one.lane)
           else if (one.kind === 'commit') send(one.records > 1 ? a : b)

@@ -11,8 +11,10 @@ const machine = (settings = SETTINGS): StateMachine => new StateMachine(settings
 const made = (extra: Partial<Reading>): Reading => ({ device: 'd', metric: 'm', value: 1, received: 0, ...extra })
 
 /** Takes the reading in unless it is a repeat; says whether it was new. */
-function feed(to: StateMachine, stored: Stored | null, reading: Reading, offset: number, dup = false): boolean {
-  if (to.isRepeat(reading, dup)) return false
+function feed(to: StateMachine, stored: Stored | null, said: Reading, offset: number, dup = false): boolean {
+  if (to.isRepeat(said, dup)) return false
+  const life = to.lifeOf(said)
+  const reading = life > 1 ? { ...said, life } : said
   stored?.lines.push(encodeLine(reading))
   to.apply(reading, offset)
   return true
@@ -27,7 +29,7 @@ const readings = fc.record(
     time: fc.integer({ min: 1, max: 30 }).map((n) => n * 10_000),
     seq: fc.nat(20),
     id: fc.constantFrom('x', 'y', 'z'),
-    session: fc.constantFrom('s1', 's2'),
+    session: fc.constantFrom('s1', 's2', 's3', 's4', 's5'),
   },
   { requiredKeys: ['device', 'metric', 'value', 'received'], noNullPrototype: true },
 )

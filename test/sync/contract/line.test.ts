@@ -38,6 +38,7 @@ const readings: fc.Arbitrary<Reading> = fc.record(
     received: numbers,
     seq: fc.maxSafeNat(),
     session: anyText,
+    life: fc.maxSafeNat(),
     id: anyText,
     quality: fc.constantFrom('good', 'uncertain', 'bad'),
     labels,
@@ -47,7 +48,7 @@ const readings: fc.Arbitrary<Reading> = fc.record(
 
 /** The definition that `encodeLine` is a faster way to reach. */
 function reference(reading: Reading): string {
-  const { device, metric, value, unit, time, received, seq, session, id, quality } = reading
+  const { device, metric, value, unit, time, received, seq, session, life, id, quality } = reading
   return JSON.stringify({
     device,
     metric,
@@ -57,6 +58,7 @@ function reference(reading: Reading): string {
     received,
     seq,
     session,
+    life,
     id,
     quality,
     labels: reading.labels,
@@ -69,6 +71,7 @@ describe('encodeLine', () => {
       labels: { line: 'L1' },
       quality: 'good',
       id: 'x',
+      life: 2,
       session: 'b1',
       seq: 7,
       received: 1_767_225_600_123,
@@ -80,7 +83,7 @@ describe('encodeLine', () => {
     }
     expect(encodeLine(reading)).toBe(
       '{"device":"d1","metric":"temp","value":-21.5,"unit":"Cel","time":1767225600000,"received":1767225600123,' +
-        '"seq":7,"session":"b1","id":"x","quality":"good","labels":{"line":"L1"}}',
+        '"seq":7,"session":"b1","life":2,"id":"x","quality":"good","labels":{"line":"L1"}}',
     )
     expect(encodeLine({ device: 'd', metric: 'm', value: true, received: 5 })).toBe(
       '{"device":"d","metric":"m","value":true,"received":5}',
