@@ -70,7 +70,8 @@ export class PeerChains {
     const open = lanes.filter(({ cursor, head }) => cursor.next < head)
     if (open.length > 0) return Math.min(...open.map(({ cursor }) => cursor.sequence))
     const newest = Math.max(0, ...lanes.map(({ cursor }) => cursor.sequence))
-    if (newest > 0) return newest
+    // Whatever there is on the chain of a peer that was met, and had nothing on it, is new.
+    if (newest > 0 || known.length > 0) return newest
     const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
     return Math.max(0, lastSequence - LOOK_BACK)
   }

@@ -83,8 +83,9 @@ export class ReplicaAccess {
   async follow(lane: Lane, forwarded: { next: Offset; sequence: StreamSequence }, tail: Offset): Promise<void> {
     const state = this.#replica.lanes[lane]
     // Of what has not come here yet, nothing is noted: after a restart the lane would go on behind it, and never ask for it.
-    if (forwarded.next > state.cursor.next && forwarded.next <= state.durable)
-      state.moveCursor({ ...state.cursor, ...forwarded })
+    const { next, sequence } = state.cursor
+    const isFurther = forwarded.next > next || (forwarded.next === next && forwarded.sequence > sequence)
+    if (isFurther && forwarded.next <= state.durable) state.moveCursor({ ...state.cursor, ...forwarded })
     const needed = lane === 'readings' ? this.#replica.hearFrom : Number.POSITIVE_INFINITY
     const upTo = Math.min(tail, state.cursor.next, state.durable, needed)
     const newest = state.segments.all.findLast(({ first }) => first <= upTo)
