@@ -328,6 +328,7 @@ export class Failover {
   comeBack(): void {
     if (!this.#left) return
     this.#left = false
+    this.#listenAgain()
     for (const { uplink } of this.#peers.values()) uplink.dialAnew()
   }
 
@@ -340,6 +341,12 @@ export class Failover {
     for (const { downlink } of this.#peers.values()) downlink?.close('this gateway stops')
     await this.#takeover?.stop()
     await this.#clearing.idle()
+  }
+
+  /** Nothing was taken in for a while: that is no silence of the devices. */
+  #listenAgain(): void {
+    const { machine, clock } = this.#parts
+    machine.resume(clock.now())
   }
 
   #journal(): Journal {
@@ -391,7 +398,10 @@ export class Failover {
             if (this.#left) void known.uplink.leave()
             this.#presenceChanged(peer, '')
           },
-          inStep: () => events.inStep(peer),
+          inStep: () => {
+            if (this.durability.refuses) this.#listenAgain()
+            events.inStep(peer)
+          },
           stored: (_, { next, epoch, head, settled, skipped }) => {
             known.stored = next
             if (known.uplink.inStep) this.durability.stored(peer, next)
@@ -467,7 +477,8 @@ export class Failover {
       return
     }
     if (reason === '' || this.#stopping.signal.aborted) return
-    this.#fencing.lost(peer)
+    // A fence serves until the peer writes behind it, however often it is dialled in vain.
+    if (this.#clearing.standing(peer).kind !== 'fenced') this.#fencing.lost(peer)
     if (told.has(reason)) return
     told.add(reason)
     events.peerAway(peer, reason)
