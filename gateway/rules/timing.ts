@@ -33,6 +33,8 @@ export interface TimingState {
   pending: Pending | null
   /** Event time of the last clearing. */
   cleared: Millis | null
+  /** Another gateway told of that clearing, by its own clock. */
+  clearedElsewhere?: boolean
 }
 
 /** The condition as it counts has changed. */
@@ -102,7 +104,10 @@ function settleDue(state: TimingState, time: Millis, delays: Delays, by: Change[
 
 /** The condition counts as it was found to be elsewhere. */
 export function countAs(state: TimingState, condition: string | null, at: Millis): void {
-  if (condition === null && state.counts !== null) state.cleared = at
+  if (condition === null && state.counts !== null) {
+    state.cleared = at
+    state.clearedElsewhere = true
+  }
   state.counts = condition
   state.pending = null
 }
@@ -111,7 +116,10 @@ function change(state: TimingState, to: string | null, at: Millis, by: Change['b
   const from = state.counts
   state.counts = to
   state.pending = null
-  if (to === null) state.cleared = at
+  if (to === null) {
+    state.cleared = at
+    delete state.clearedElsewhere
+  }
   return { from, to, at, by }
 }
 
@@ -119,9 +127,9 @@ function change(state: TimingState, to: string | null, at: Millis, by: Change['b
 function waitOf(state: TimingState, pending: Pending, delays: Delays): Millis {
   if (pending.to === null) return delays.clearFor
   if (state.counts !== null || state.cleared === null) return delays.for
-  // It may have been cleared by the clock of another gateway, which is ahead: that makes nobody wait for longer.
-  const since = Math.max(0, pending.since - state.cleared)
-  return Math.max(delays.for, delays.reraiseAfter - since)
+  const since = pending.since - state.cleared
+  // A clock elsewhere that is ahead makes nobody wait here until the own one has come there.
+  return Math.max(delays.for, delays.reraiseAfter - (state.clearedElsewhere ? Math.max(0, since) : since))
 }
 
 /** Both raise, both clear, or both go from one step to another: then the delay goes on, it does not begin anew. */
