@@ -48,7 +48,8 @@ export class PeerChains {
 
   async #fence(central: CentralSession, peer: string, purpose: Purpose): Promise<void> {
     const { site, gateway, ackTimeout, durable } = this.#parts
-    const after = this.#seen.get(peer) ?? (await this.#lookBack(central, peer))
+    // What came since through the peer itself need not be read again: that may be weeks.
+    const after = Math.max(this.#seen.get(peer) ?? 0, await this.#lookBack(central, peer))
     const seen = await raiseFence(central, {
       ...purpose,
       stream: STREAMS.readings,

@@ -32,6 +32,8 @@ import {
 /** A peer's lanes here, and what follows from its records. */
 export interface ReplicaKeeper {
   readonly origin: string
+  /** Nothing was known of it before. */
+  readonly isNew: boolean
   position(lane: Lane): LanePosition
   /** What is durable of it. */
   durable(lane: Lane): Offset
@@ -166,8 +168,8 @@ export class Downlink {
     await new Promise<void>((resolve, reject) => host.whenDurable((error) => (error ? reject(error) : resolve())))
     if (this.#over) return
     this.#keeper = keeper
-    const isNew = LANES.every((lane) => keeper.position(lane).next === 0)
-    const have = isNew ? null : byLane((lane) => keeper.position(lane))
+    // Of one that was met and had nothing then, all is heard that it still has: there may be copies of what was taken in here since.
+    const have = keeper.isNew ? null : byLane((lane) => keeper.position(lane))
     this.#say({ kind: 'welcome', version: PROTOCOL_VERSION, gateway: host.gateway, epoch: host.epoch(), have })
     up(gateway)
     this.#say(this.#stored(keeper))

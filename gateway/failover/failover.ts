@@ -442,7 +442,7 @@ export class Failover {
         const isOther = this.#replicas.all.some((replica) => replica.gateway === peer && replica.epoch !== epoch)
         if (known) known.leaving = false
         if (isOther) known?.presence.doubt()
-        return this.#replicas.keeper(await this.#replicas.of(`${peer}/${epoch}`))
+        return this.#replicas.keeper(`${peer}/${epoch}`)
       },
       whenDurable: (callback) => outbox.whenDurable(callback),
       clearing: () => this.#lanes.standing(),

@@ -70,12 +70,14 @@ export class Replicas {
     await this.#parts.store.dropReplica(origin)
   }
 
-  /** The replica as a session fills it. */
-  keeper(replica: ReplicaAccess): ReplicaKeeper {
+  /** A replica as a session fills it. */
+  async keeper(origin: string): Promise<ReplicaKeeper> {
     const { machine, tell } = this.#parts
-    const { origin } = replica
+    const isNew = !this.#replicas.has(origin)
+    const replica = await this.of(origin)
     return {
       origin,
+      isNew,
       position: (lane): LanePosition => replica.end(lane),
       durable: (lane) => replica.lane(lane).head,
       *accept(lane: Lane, value: Buffer) {

@@ -272,7 +272,7 @@ export class Uplink {
         await host.startEpoch()
         throw new RetryableError('OWN_FORKED', `${peer} has other ${lane} of this gateway than the gateway itself`)
       }
-      start[lane] = there.next === 0 ? start[lane] : Math.max(there.next, host.progress(lane).tail)
+      start[lane] = Math.max(there.next, host.progress(lane).tail)
     }
     // What lies between is not here any more, or long in the stream: the copy goes on behind it.
     const gaps = LANES.flatMap((lane) => {

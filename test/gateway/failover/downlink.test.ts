@@ -59,7 +59,7 @@ async function served() {
         return accepting
       },
       refusal: () => new StopAcceptingError('OUTBOX_FULL', 'it is full'),
-      arrived: async (peer, epoch) => replicas.keeper(await replicas.of(`${peer}/${epoch}`)),
+      arrived: (peer, epoch) => replicas.keeper(`${peer}/${epoch}`),
       whenDurable: (callback) => outbox.whenDurable(callback),
       clearing: () => ({ head: 0, settled: 0, skipped: [] }),
       mergeRules: () => undefined,
@@ -118,6 +118,14 @@ describe('a downlink', () => {
     const gap = { from: 0, to: 1, reason: 'trimmed' as const }
     expect(await say({ kind: 'blocks', blocks: parts, gaps: [{ lane: 'readings', gap }] })).toBeNull()
     expect(replicas.get(`gw-a/${EPOCH}`)?.end('readings').next).toBe(3)
+  })
+
+  it('says of a peer that was never met that it has nothing to go on from, and else how much it has, even if that is nothing', async () => {
+    const { greet, answers } = await served()
+    await greet()
+    await greet()
+    const welcomes = answers.filter(({ kind }) => kind === 'welcome')
+    expect(welcomes).toMatchObject([{ have: null }, { have: { readings: { next: 0 } } }])
   })
 
   it('takes nothing before it was greeted, and nothing that cannot be kept', async () => {
