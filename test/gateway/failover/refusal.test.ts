@@ -130,6 +130,7 @@ async function helloTo(state: { accepting: boolean }, version: number) {
       arrived.push(`${peer}/${epoch}`)
       return {
         origin: `${peer}/${epoch}`,
+        isNew: true,
         position,
         durable: () => 0,
         accept: () => [],
