@@ -137,7 +137,9 @@ export class Clearing {
       const round = this.#round
       const to = this.#target()
       if (to <= this.#released) continue
-      if (this.#twins.any && (await this.#decide(this.#released, to))) await this.#host.durable()
+      // After a start, more may have left than the disk had noted: that is decided.
+      const from = Math.max(this.#released, this.#host.settled())
+      if (this.#twins.any && (await this.#decide(from, to))) await this.#host.durable()
       if (round !== this.#round) {
         this.#again = true
         continue

@@ -168,8 +168,9 @@ export class LaneReader implements LaneSource {
 
   lend({ from, next, gaps }: LaneSlice): boolean {
     const state = this.#host.state()
-    const known = missingIn(gaps.filter(({ reason }) => reason !== 'trimmed'))
-    if (missingIn(state.gaps.within(from, next - 1)) !== known) return false
+    // What was trimmed can be declared too, in a copy that goes on behind it.
+    const lasting = (list: readonly Gap[]): number => missingIn(list.filter(({ reason }) => reason !== 'trimmed'))
+    if (lasting(state.gaps.within(from, next - 1)) !== lasting(gaps)) return false
     state.lend(next)
     return true
   }

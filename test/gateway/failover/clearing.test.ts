@@ -89,6 +89,17 @@ describe('own readings', () => {
     expect(twins.ofOrigin('gw-c/1').map(({ own }) => own)).toEqual([{ offset: 5, kept: true }])
   })
 
+  it('that left before the last stop, unknown to the disk, are not decided again', async () => {
+    const { clearing, copy, skipped, twins, settle } = gateway(10)
+    copy('gw-a/1', 2, 20)
+    copy('gw-a/1', 7, 70)
+    settle(5)
+    clearing.stand('gw-a', { kind: 'fenced' })
+    await clearing.idle()
+    expect(skipped).toEqual([7])
+    expect(twins.skipped()).toEqual([7])
+  })
+
   it('stay behind a copy that has left, whoever sent it', async () => {
     const { clearing, copy, skipped } = gateway(10)
     copy('gw-c/1', 5, 50)

@@ -112,6 +112,21 @@ describe('a replica', () => {
     await durable(b.outbox)
   })
 
+  it('may be sent from where it begins, behind what its gateway did not have any more', async () => {
+    const a = await source(10)
+    const b = await openOutbox({ disk: new MemoryDisk(), dir: '/b' })
+    const replica = await b.outbox.replica(ORIGIN)
+    replica.declare('readings', { from: 0, to: 4, reason: 'trimmed' })
+    await copyAll(a.outbox, replica, 5)
+    await durable(b.outbox)
+    const lane = replica.lane('readings')
+    const slice = await lane.read(0, 1e6)
+    expect(slice).toMatchObject({ from: 0, next: 10, count: 5 })
+    expect(lane.lend(slice)).toBe(true)
+    replica.declare('readings', { from: 9, to: 9, reason: 'repeated' })
+    expect(lane.lend(slice)).toBe(false)
+  })
+
   it('refuses what does not go on where it ends', async () => {
     const a = await source(15)
     const other = await source(15)
