@@ -1,9 +1,10 @@
 import { type Millis, readingsSubject, STREAMS, type StreamSequence } from '../../sync/contract/index.ts'
-import { type LearntPack, raiseFence } from '../../sync/forward/index.ts'
+import { type LearntPack, offsetsOf, raiseFence } from '../../sync/forward/index.ts'
 import type { CentralSession } from '../../sync/link/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
 import type { Clearing } from './clearing.ts'
 import type { Replicas } from './replicas.ts'
+import type { Twins } from './twins.ts'
 
 interface Parts {
   site: string
@@ -11,6 +12,7 @@ interface Parts {
   ackTimeout: Millis
   clearing: Clearing
   replicas: Replicas
+  twins: Twins
   clock: Clock
   /** Resolves when everything that was taken in so far is durable. */
   durable(): Promise<void>
@@ -78,12 +80,14 @@ export class PeerChains {
   }
 
   async #learn(peer: string, { facts, lines, sequence }: LearntPack): Promise<void> {
-    const { replicas, clearing, clock, filled } = this.#parts
+    const { replicas, twins, clearing, clock, filled } = this.#parts
     const origin = `${peer}/${facts.epoch}`
     const replica = await replicas.of(origin)
     const lane = replica.lane('readings')
     const { fresh } = replicas.fill(replica, { ...facts, lines }, clock.now())
     if (fresh > 0) filled(origin, facts.from, fresh)
+    // Also what was left out of its replica here, to be sent in its place: it was faster.
+    twins.found(origin, offsetsOf(facts))
     const { cursor } = lane
     if (facts.to >= cursor.next) lane.moveCursor({ ...cursor, next: facts.to + 1, sequence })
     clearing.left(origin, facts.to + 1)

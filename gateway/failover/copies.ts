@@ -12,7 +12,12 @@ interface Parts {
   /** Whether the gateway of the origin is here, in the life in which it numbered that. */
   isLive(origin: string): boolean
   /** Own readings of [from, to), and from where on they may still be read. */
-  own: { tail(): Offset; read(from: Offset, to: Offset): AsyncIterable<readonly [offset: Offset, line: string]> }
+  own: {
+    tail(): Offset
+    /** What is before it has left. */
+    settled(): Offset
+    read(from: Offset, to: Offset): AsyncIterable<readonly [offset: Offset, line: string]>
+  }
 }
 
 /** Where a copy is that may be in the stream, or come there, in place of another one. */
@@ -49,18 +54,22 @@ export class Copies {
   }
 
   async #decideOwn(): Promise<boolean> {
-    const { twins, clearing, own } = this.#parts
-    if (this.#open().length === 0) return true
-    if (this.#open().some(({ until }) => until > clearing.released)) return false
-    const missing = new Map(
+    const { twins, own } = this.#parts
+    const unknown = new Map(
       this.#open().flatMap((twin) => (twin.own === null ? [[twin.fingerprint, twin] as const] : [])),
     )
-    if (missing.size > 0)
-      // They left before their copies were heard of.
-      for await (const [offset, line] of own.read(own.tail(), clearing.released)) {
-        const twin = missing.get(printOf(line) ?? '')
-        if (twin && offset < twin.until) twins.decide(twin, offset, true)
+    if (unknown.size > 0) {
+      const settled = own.settled()
+      const until = Math.max(...[...unknown.values()].map((twin) => twin.until))
+      for await (const [offset, line] of own.read(own.tail(), until)) {
+        const twin = unknown.get(printOf(line) ?? '')
+        if (!twin || offset >= twin.until) continue
+        // It may be on its way.
+        if (offset >= settled) return false
+        // It left before its copy was heard of.
+        twins.decide(twin, offset, true)
       }
+    }
     for (const { own: copy, offset } of this.#open()) if (copy?.kept) this.#leaveOut(offset)
     return true
   }

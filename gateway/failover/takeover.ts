@@ -130,7 +130,7 @@ export class Takeover {
         twins.gone(replica.origin, (offset) => replica.isMissing(offset))
         await replicas.drop(replica.origin)
       } else if (!isTaken && (isSilent || isOrphan) && now >= (this.#notBefore.get(replica.origin) ?? 0))
-        await this.#take(replica)
+        this.#take(replica)
     }
   }
 
@@ -143,11 +143,10 @@ export class Takeover {
     events.tookOver(origin)
   }
 
-  async #take(replica: ReplicaAccess): Promise<void> {
+  #take(replica: ReplicaAccess): void {
     const { carry, copies, clearance } = this.#parts
     const { origin, gateway } = replica
     const decider = copies(replica, (other) => this.#isLive(other))
-    if (!(await decider.decide())) return
     const lanes = (lane: Lane): ReturnType<typeof replica.lane> => replica.lane(lane)
     const cleared = clearance(gateway, () => decider.decide())
     const carried = carry({ gateway, lanes, standing: survivorStanding, clearance: cleared }, () =>

@@ -85,6 +85,14 @@ export class Twins {
     )
   }
 
+  /** The peer's copies at these offsets are in the stream. */
+  found(origin: string, offsets: Iterable<Offset>): void {
+    const mine = this.ofOrigin(origin)
+    if (mine.length === 0) return
+    const there = new Set(offsets)
+    for (const twin of mine) if (there.has(twin.offset) && !twin.left) this.add({ ...twin, left: true })
+  }
+
   /** The own copy was found, and its fate decided. */
   decide(twin: Twin, offset: Offset, kept: boolean): void {
     this.add({ ...twin, own: { offset, kept } })

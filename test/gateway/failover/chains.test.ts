@@ -55,6 +55,7 @@ async function beforeChain() {
     ackTimeout: 1000,
     clearing,
     replicas,
+    twins,
     clock: systemClock,
     durable: async () => undefined,
     filled: () => undefined,

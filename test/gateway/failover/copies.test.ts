@@ -14,6 +14,7 @@ const [A, B] = ['gw-a/00000000000000aa', 'gw-b/00000000000000bb']
 async function survivor() {
   const { outbox, put } = await openOutbox({ disk: new MemoryDisk(), dir: '/s' })
   const twins = new Twins(outbox)
+  let settled = 0
   const said = new Set<string>()
   const replicas: Replicas = new Replicas({
     store: outbox,
@@ -37,7 +38,7 @@ async function survivor() {
       gateway: 'gw-s',
       peers: [],
       head: () => outbox.durable('readings'),
-      settled: () => 0,
+      settled: () => settled,
       read,
       forwarded: (origin) => replicas.get(origin)?.lane('readings').cursor.next ?? 0,
       isMissing: (origin, offset) => replicas.get(origin)?.isMissing(offset) ?? false,
@@ -58,6 +59,9 @@ async function survivor() {
     clearing,
     replicas,
     twins,
+    settle: (offset: number) => {
+      settled = offset
+    },
     own: async (seq: number) => {
       said.add(String(seq))
       await put(reading(seq))
@@ -79,7 +83,7 @@ async function survivor() {
     stay: async (origin: string, live: readonly string[] = []): Promise<number[] | null> => {
       const replica = await replicas.of(origin)
       const parts = { twins, clearing, replicas, isLive: (other: string) => live.includes(other) }
-      const copies = new Copies({ ...parts, own: { tail: () => 0, read } }, replica)
+      const copies = new Copies({ ...parts, own: { tail: () => 0, settled: () => settled, read } }, replica)
       if (!(await copies.decide())) return null
       await durable()
       return [...Array(offsets.get(origin) ?? 0).keys()].filter((offset) => replica.isMissing(offset))
@@ -150,11 +154,24 @@ describe('of copies that were taken in here', () => {
     expect(await site.stay(A)).toEqual([])
   })
 
+  it('nothing is decided while the own one may be on its way', async () => {
+    const site = await survivor()
+    await site.own(1)
+    site.clearing.advance()
+    await site.clearing.idle()
+    await site.hear(A, 1, 2)
+    expect(site.clearing.released).toBe(1)
+    expect(await site.stay(A)).toBeNull()
+    site.settle(1)
+    expect(await site.stay(A)).toEqual([0])
+  })
+
   it('the own one may have left before the other was heard of', async () => {
     const site = await survivor()
     await site.own(1)
     site.clearing.advance()
     await site.clearing.idle()
+    site.settle(1)
     await site.hear(A, 1, 2)
     expect(await site.stay(A)).toEqual([0])
   })
