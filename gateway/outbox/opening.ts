@@ -213,8 +213,14 @@ export class Opening {
   }
 
   /** What the centre acknowledged stays known when the store is opened anew, even if it was never written. */
-  adoptCursors(before: Lanes): void {
-    for (const lane of LANES) this.lanes[lane].adopt(before[lane])
+  adoptCursors(before: Opening): void {
+    for (const lane of LANES) {
+      this.lanes[lane].adopt(before.lanes[lane])
+      for (const [origin, { lanes }] of this.#replicas) {
+        const known = before.replicas.get(origin)
+        if (known) lanes[lane].adopt(known.lanes[lane])
+      }
+    }
   }
 
   /** Numbers on under a new epoch. */

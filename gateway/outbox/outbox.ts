@@ -452,7 +452,7 @@ export class Outbox {
           events.repaired()
         }
         const opening = await openWithRoom(this.#parts, this.#space)
-        opening.adoptCursors(failed.lanes)
+        opening.adoptCursors(failed)
         await this.#take(opening)
         events.recovered()
         return

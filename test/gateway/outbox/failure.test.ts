@@ -104,6 +104,19 @@ describe('a write that fails', () => {
     await again.outbox.close()
   })
 
+  it('does not make it forget how far the centre is with what is kept for a peer either', async () => {
+    const { outbox, put, disk, recover } = await world()
+    const replica = await outbox.replica('gw-b/00000000000000bb')
+    replica.fill('readings', { from: 0, to: 2, gaps: [], lines: ['a', 'b', 'c'] }, 1)
+    await put(reading(1))
+    const lane = replica.lane('readings')
+    lane.moveCursor({ next: 3, sequence: 9, streamCreated: 'then' })
+    disk.failWrite = new Error('EIO: i/o error, write')
+    await expect(put(reading(2))).rejects.toMatchObject({ code: 'OUTBOX_WRITE_FAILED' })
+    await recover()
+    expect(lane.cursor).toEqual({ next: 3, sequence: 9, streamCreated: 'then' })
+  })
+
   it('does not keep those waiting who ask how things are', async () => {
     const { outbox, put, disk, recover } = await world()
     await put(reading(1))
