@@ -4,7 +4,13 @@ import type { CentralDialer } from '../sync/link/index.ts'
 import type { Clock, Random } from '../sync/runtime/index.ts'
 import { AlarmDesk } from './alarms/index.ts'
 import type { Config } from './config/index.ts'
-import { Failover, type FailoverSettings, type PeerDialer, type PeerHost } from './failover/index.ts'
+import {
+  Failover,
+  type FailoverCounter,
+  type FailoverSettings,
+  type PeerDialer,
+  type PeerHost,
+} from './failover/index.ts'
 import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
 import { compileTopics } from './ingest/topics/index.ts'
 import { keeperOf } from './keeper.ts'
@@ -34,7 +40,7 @@ export interface CoreWorld {
   /** How peers are reached; not needed where there are none. */
   peers: PeerDialer | null
   log: Log
-  count(counter: IngestCounter): void
+  count(counter: IngestCounter | FailoverCounter): void
   /** Called for every new reading, before it is durable. */
   heard(reading: Reading): void
 }
@@ -101,6 +107,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
           clock,
           random,
           events: failoverLog(log),
+          count,
           tell,
         })
       : null

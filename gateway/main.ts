@@ -5,6 +5,7 @@ import { followRulesFile } from './alarms/index.ts'
 import { startApi } from './api/index.ts'
 import type { Config } from './config/index.ts'
 import { startCore } from './core.ts'
+import type { FailoverCounter } from './failover/index.ts'
 import { mqttPeerDialer } from './failover/link/index.ts'
 import { Handover } from './handover.ts'
 import type { IngestCounter } from './ingest/index.ts'
@@ -44,7 +45,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
   const { clock = systemClock, random = systemRandom, disk = levelDisk } = world
   const { site, gateway, ingest } = config
   const log = world.log ?? createLog(config.log.level, { site, gateway })
-  const counters = new Counters<IngestCounter | MqttCounter>()
+  const counters = new Counters<IngestCounter | MqttCounter | FailoverCounter>()
   const started = clock.monotonic()
 
   const dialer = world.dialer ?? natsDialer(await natsSettings(config.central, `tidegate ${site}/${gateway}`))

@@ -6,6 +6,8 @@ export interface DurabilityHost {
   whenDurable(callback: (error: Error | null) => void): void
   /** One past the newest own record of a lane, durable or not. */
   next(lane: Lane): Offset
+  /** Something that was to be replicated was answered while no peer was in step. */
+  answeredAlone(refused: boolean): void
 }
 
 type Callback = (error: Error | null) => void
@@ -83,8 +85,11 @@ export class ReplicatedDurability {
     let count = 0
     while (this.#isDone(this.#waiting[count])) count++
     if (count === 0) return
-    const refusal = (heads: Waiting['heads']): Error | null => (heads !== null && this.refuses ? alone() : null)
-    for (const { heads, callback } of this.#waiting.splice(0, count)) callback(refusal(heads))
+    for (const { heads, callback } of this.#waiting.splice(0, count)) {
+      const refuses = heads !== null && this.refuses
+      if (heads !== null && this.alone) this.#host.answeredAlone(refuses)
+      callback(refuses ? alone() : null)
+    }
   }
 
   #isDone(waiting: Waiting | undefined): boolean {

@@ -1,6 +1,9 @@
 import type { Offset } from '../../sync/contract/index.ts'
 
 /** What failover tells the world; every call is for people and metrics, none needs an answer. */
+/** Counted: acknowledged or refused without a peer where there was to be one, sessions with peers that ended, takeovers. */
+export type FailoverCounter = 'failover.alone' | 'failover.refused' | 'failover.peersLost' | 'failover.takeovers'
+
 export interface FailoverEvents {
   /** Sessions stand in both directions. */
   peerPresent(peer: string): void

@@ -18,7 +18,7 @@ import { Clearing } from './clearing.ts'
 import { Copies } from './copies.ts'
 import { Downlink } from './downlink.ts'
 import { alone, ReplicatedDurability } from './durability.ts'
-import type { FailoverEvents } from './events.ts'
+import type { FailoverCounter, FailoverEvents } from './events.ts'
 import { Fencing } from './fencing.ts'
 import { linesBetween } from './lines.ts'
 import type { PeerDialer, PeerHost } from './link/index.ts'
@@ -54,6 +54,7 @@ export interface FailoverParts {
   clock: Clock
   random: Random
   events: FailoverEvents
+  count(counter: FailoverCounter): void
   /** Makes events durable that were decided here without a reading of the own lane. */
   tell(events: readonly ThresholdEvent[]): void
 }
@@ -98,7 +99,7 @@ export class Failover {
 
   private constructor(parts: FailoverParts) {
     this.#parts = parts
-    const { outbox, settings, clock, random, events } = parts
+    const { outbox, settings, clock, random, events, count } = parts
     const { site, gateway, peers, ackTimeout } = settings
     this.#twins = new Twins(outbox)
     this.#lanes = new OwnLanes(outbox, this.#twins)
@@ -151,7 +152,11 @@ export class Failover {
       troubled: events.troubled,
     })
     this.durability = new ReplicatedDurability(
-      { whenDurable: (callback) => outbox.whenDurable(callback), next: (lane) => outbox.next(lane) },
+      {
+        whenDurable: (callback) => outbox.whenDurable(callback),
+        next: (lane) => outbox.next(lane),
+        answeredAlone: (refused) => count(refused ? 'failover.refused' : 'failover.alone'),
+      },
       settings.whenAlone,
     )
     this.journal = this.#journal()
@@ -176,7 +181,7 @@ export class Failover {
 
   /** @param carry how the forwarder carries another origin */
   start(host: PeerHost, carry: Carry): void {
-    const { settings, outbox, machine, clock, random, events } = this.#parts
+    const { settings, outbox, machine, clock, random, events, count } = this.#parts
     const { gateway, peers, awayAfter, heartbeat, takeoverAfter } = settings
     const takeover = new Takeover(
       {
@@ -184,7 +189,13 @@ export class Failover {
         takeoverAfter,
         replicas: this.#replicas,
         twins: this.#twins,
-        events,
+        events: {
+          ...events,
+          tookOver: (origin) => {
+            count('failover.takeovers')
+            events.tookOver(origin)
+          },
+        },
         carry,
         machine,
         copies: (replica, isLive) =>
@@ -468,7 +479,7 @@ export class Failover {
   }
 
   #presenceChanged(peer: string, reason: string): void {
-    const { events } = this.#parts
+    const { events, count } = this.#parts
     const known = this.#peers.get(peer)
     if (!known) return
     const { presence, told } = known
@@ -482,8 +493,10 @@ export class Failover {
       return
     }
     if (reason === '' || this.#stopping.signal.aborted) return
+    const { kind } = this.#clearing.standing(peer)
     // A fence serves until the peer writes behind it, however often it is dialled in vain.
-    if (this.#clearing.standing(peer).kind !== 'fenced') this.#fencing.lost(peer)
+    if (kind !== 'fenced') this.#fencing.lost(peer)
+    if (kind === 'present') count('failover.peersLost')
     if (told.has(reason)) return
     told.add(reason)
     events.peerAway(peer, reason)

@@ -1,5 +1,5 @@
 /** Two or more gateways as one. */
-export type { FailoverEvents } from './events.ts'
+export type { FailoverCounter, FailoverEvents } from './events.ts'
 export { Failover, type FailoverSettings } from './failover.ts'
 export type { PeerDialer, PeerHost } from './link/index.ts'
 export type { FailoverStatus, PeerStatus } from './status.ts'

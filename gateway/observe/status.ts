@@ -1,6 +1,6 @@
 import type { Millis } from '../../sync/contract/index.ts'
 import type { ForwarderStatus } from '../../sync/forward/index.ts'
-import type { FailoverStatus } from '../failover/index.ts'
+import type { FailoverCounter, FailoverStatus } from '../failover/index.ts'
 import type { IngestCounter } from '../ingest/index.ts'
 import type { MqttCounter } from '../ingest/mqtt/index.ts'
 import type { OutboxStatus } from '../outbox/index.ts'
@@ -32,5 +32,5 @@ export interface GatewayStatus {
   handover: HandoverStatus
   /** What all of this means. */
   health: Health
-  counters: Partial<Record<IngestCounter | MqttCounter, number>>
+  counters: Partial<Record<IngestCounter | MqttCounter | FailoverCounter, number>>
 }

@@ -17,6 +17,12 @@ class Disk {
     return lane === 'readings' ? this.appended : 0
   }
 
+  readonly alone: string[] = []
+
+  answeredAlone(refused: boolean): void {
+    this.alone.push(refused ? 'refused' : 'answered')
+  }
+
   write(error: Error | null = null): void {
     for (const callback of this.#waiting.splice(0)) callback(error)
   }
@@ -65,8 +71,11 @@ describe('a publish that is to be replicated', () => {
     const { disk, durability, answers, publish } = gateway('degrade')
     expect(durability.alone).toBe(true)
     publish('a')
+    publish('b', 'local')
     disk.write()
-    expect(answers).toEqual(['a'])
+    expect(answers).toEqual(['a', 'b'])
+    // Counted: what was to be on two disks, and is on one.
+    expect(disk.alone).toEqual(['answered'])
   })
 
   it('is refused while nobody is there, if that may not be', () => {
