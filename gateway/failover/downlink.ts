@@ -43,6 +43,8 @@ export interface ReplicaKeeper {
   follow(lane: Lane, progress: LaneProgress): Promise<void>
   heard(reading: Reading, offset: Offset): void
   heeded(event: ThresholdEvent, offset: Offset): void
+  /** Of one that is new, all is here that it had when it came. */
+  caughtUp(): void
 }
 
 /** What a downlink needs from the gateway around it. */
@@ -80,6 +82,8 @@ interface Parts {
 export class Downlink {
   readonly #parts: Parts
   #keeper: ReplicaKeeper | null = null
+  /** Where the lanes of one that is new ended when it came; null when all that is here. */
+  #newUpTo: Record<Lane, LanePosition> | null = null
   #heardAt: Millis
   #over = false
   #stopWatch: () => void = () => {}
@@ -153,7 +157,7 @@ export class Downlink {
     done(null)
   }
 
-  async #greet({ version, site, gateway, epoch }: Extract<Request, { kind: 'hello' }>): Promise<void> {
+  async #greet({ version, site, gateway, epoch, lanes }: Extract<Request, { kind: 'hello' }>): Promise<void> {
     const { session, host, up } = this.#parts
     if (site !== host.site || gateway !== session.peer)
       throw new OperatorError(
@@ -168,6 +172,7 @@ export class Downlink {
     await new Promise<void>((resolve, reject) => host.whenDurable((error) => (error ? reject(error) : resolve())))
     if (this.#over) return
     this.#keeper = keeper
+    this.#newUpTo = keeper.isNew ? lanes : null
     // Of one that was met and had nothing then, all is heard that it still has: there may be copies of what was taken in here since.
     const have = keeper.isNew ? null : byLane((lane) => keeper.position(lane))
     this.#say({ kind: 'welcome', version: PROTOCOL_VERSION, gateway: host.gateway, epoch: host.epoch(), have })
@@ -189,6 +194,11 @@ export class Downlink {
       for (const [offset, line] of keeper.accept(lane, value)) this.#take1(keeper, lane, offset, line)
     }
     for (const { lane, gap } of gaps) keeper.declare(lane, gap)
+    const upTo = this.#newUpTo
+    if (upTo && LANES.every((lane) => keeper.position(lane).next >= upTo[lane].next)) {
+      this.#newUpTo = null
+      keeper.caughtUp()
+    }
     host.whenDurable((error) => {
       if (!error && !this.#over) this.#say(this.#stored(keeper))
       done(error)

@@ -18,6 +18,7 @@ export interface ReplicaStore {
 export interface Listener {
   hear(origin: string, reading: Reading, offset: Offset): boolean
   heed(origin: string, event: ThresholdEvent, offset: Offset): readonly ThresholdEvent[]
+  caughtUp(origin: string): void
 }
 
 interface Parts {
@@ -91,6 +92,7 @@ export class Replicas {
         return replica.follow(lane, { next, sequence }, tail)
       },
       heard: (reading, offset) => this.hear(origin, reading, offset),
+      caughtUp: () => machine.caughtUp(origin),
       heeded: (event, offset) => tell(machine.heed(origin, event, offset)),
     }
   }

@@ -113,6 +113,11 @@ export class AlarmGroup {
     for (const alarm of this.alarms) alarm.follow()
   }
 
+  /** Whoever decides has seen to all that readings have shown up to now. */
+  forgetUntold(): void {
+    for (const alarm of this.alarms) alarm.forgetUntold()
+  }
+
   /** It is decided here from now on, by this gateway's clock, that says `at`: nothing was heard later than that. */
   takeOver(at: Millis): void {
     const state = this.#state

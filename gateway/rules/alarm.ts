@@ -252,6 +252,11 @@ export class Alarm {
     if (this.#untold.isEmpty) this.#countAsTold()
   }
 
+  /** Whoever decides has seen to all that readings have shown up to now, in a way that need not be known here. */
+  forgetUntold(): void {
+    this.#untold.take()
+  }
+
   /**
    * Another gateway has told of it.
    *

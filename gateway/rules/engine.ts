@@ -167,6 +167,15 @@ export class Engine {
     }
   }
 
+  /** Whoever decides the device has seen to all that its readings have shown up to now. */
+  forgetUntold(device: string): void {
+    for (const held of this.#groupsOf(device)) {
+      held.group.forgetUntold()
+      this.#urgent(held)
+      this.#schedule(held)
+    }
+  }
+
   /** The device is decided here from now on. */
   takeOver(device: string, at: Millis): void {
     this.#following.delete(device)

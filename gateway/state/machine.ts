@@ -111,6 +111,14 @@ export class StateMachine implements StateKeeper {
     return this.#engine.heed(event, home !== undefined && home !== OWN && gatewayOf(home) === gatewayOf(origin))
   }
 
+  /**
+   * All is heard here that an origin had which is new here. What its readings have shown before was seen to by its gateway, also where that
+   * knew more than they say: of an alarm that began elsewhere, and was told of there.
+   */
+  caughtUp(origin: Origin): void {
+    for (const device of this.#devicesOf(origin)) this.#engine.forgetUntold(device)
+  }
+
   /** Devices that spoke to `origin` last are decided here from now on. What there is to tell of them is told when time goes on. */
   adopt(origin: Origin, now: Millis): void {
     this.#adopted.add(origin)

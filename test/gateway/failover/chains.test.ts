@@ -17,7 +17,7 @@ async function beforeChain() {
   const twins = new Twins(outbox)
   const replicas = new Replicas({
     store: outbox,
-    machine: { hear: () => false, heed: () => [] },
+    machine: { hear: () => false, heed: () => [], caughtUp: () => undefined },
     twins,
     tell: () => undefined,
     foundTwin: () => undefined,

@@ -25,6 +25,7 @@ async function survivor() {
         return isKnown
       },
       heed: () => [],
+      caughtUp: () => undefined,
     },
     twins,
     tell: () => undefined,

@@ -26,6 +26,7 @@ async function served() {
         return false
       },
       heed: () => [],
+      caughtUp: () => undefined,
     },
     twins: new Twins(outbox),
     tell: () => undefined,

@@ -138,6 +138,7 @@ async function helloTo(state: { accepting: boolean }, version: number) {
         follow: async () => undefined,
         heard: () => undefined,
         heeded: () => undefined,
+        caughtUp: () => undefined,
       }
     },
     whenDurable: (callback) => callback(null),

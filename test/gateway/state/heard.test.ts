@@ -297,6 +297,25 @@ describe('a peer that is silent', () => {
     expect(names(b.events)).toEqual(['hot 1 raised', 'hot 2 cleared'])
   })
 
+  it('is not told for of what it had seen to before it was met', () => {
+    const [a, b] = pair(rules)
+    a.take(made({ value: 80, received: 2000 }))
+    a.take(made({ value: 81, received: 2001 }))
+    // What it has told of the alarm is not there any more: it was told by a life of this gateway whose disk is gone, for one.
+    a.heard = 1
+    a.heeded = a.events.length
+    b.catchUp(a)
+    b.machine.caughtUp(a.origin)
+    a.take(made({ value: 10, received: 2002 }))
+    b.follow(a, 'readings')
+    b.machine.adopt(a.origin, 3000)
+    b.tick(3000)
+    expect(b.events).toEqual([])
+    b.machine.hear(a.origin, made({ value: 82, received: 3001 }), 4)
+    b.tick(3002)
+    expect(names(b.events)).toEqual(['hot 1 raised'])
+  })
+
   it('decides again when it is back', () => {
     const [a, b] = pair(rules)
     a.take(made({ received: 2000 }))
