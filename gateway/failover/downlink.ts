@@ -34,6 +34,8 @@ export interface ReplicaKeeper {
   readonly origin: string
   /** Nothing was known of it before. */
   readonly isNew: boolean
+  /** Nor has all been here since that it had at the beginning of a session. */
+  readonly isCatchingUp: boolean
   position(lane: Lane): LanePosition
   /** What is durable of it. */
   durable(lane: Lane): Offset
@@ -172,7 +174,7 @@ export class Downlink {
     await new Promise<void>((resolve, reject) => host.whenDurable((error) => (error ? reject(error) : resolve())))
     if (this.#over) return
     this.#keeper = keeper
-    this.#newUpTo = keeper.isNew ? lanes : null
+    this.#newUpTo = keeper.isCatchingUp ? lanes : null
     // Of one that was met and had nothing then, all is heard that it still has: there may be copies of what was taken in here since.
     const have = keeper.isNew ? null : byLane((lane) => keeper.position(lane))
     this.#say({ kind: 'welcome', version: PROTOCOL_VERSION, gateway: host.gateway, epoch: host.epoch(), have })

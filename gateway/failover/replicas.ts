@@ -37,6 +37,7 @@ interface Parts {
 export class Replicas {
   readonly #parts: Parts
   readonly #replicas = new Map<string, ReplicaAccess>()
+  readonly #catchingUp = new Set<string>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -75,10 +76,12 @@ export class Replicas {
   async keeper(origin: string): Promise<ReplicaKeeper> {
     const { machine, tell } = this.#parts
     const isNew = !this.#replicas.has(origin)
+    if (isNew) this.#catchingUp.add(origin)
     const replica = await this.of(origin)
     return {
       origin,
       isNew,
+      isCatchingUp: this.#catchingUp.has(origin),
       position: (lane): LanePosition => replica.end(lane),
       durable: (lane) => replica.lane(lane).head,
       *accept(lane: Lane, value: Buffer) {
@@ -92,7 +95,10 @@ export class Replicas {
         return replica.follow(lane, { next, sequence }, tail)
       },
       heard: (reading, offset) => this.hear(origin, reading, offset),
-      caughtUp: () => machine.caughtUp(origin),
+      caughtUp: () => {
+        this.#catchingUp.delete(origin)
+        machine.caughtUp(origin)
+      },
       heeded: (event, offset) => tell(machine.heed(origin, event, offset)),
     }
   }

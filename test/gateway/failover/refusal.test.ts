@@ -131,6 +131,7 @@ async function helloTo(state: { accepting: boolean }, version: number) {
       return {
         origin: `${peer}/${epoch}`,
         isNew: true,
+        isCatchingUp: true,
         position,
         durable: () => 0,
         accept: () => [],
