@@ -73,6 +73,11 @@ export class AlarmGroup {
     return told
   }
 
+  /** How many readings wait for those that may still come before them. */
+  get waiting(): number {
+    return this.#state.waiting.length
+  }
+
   /** When something happens by the gateway's clock if nothing is heard until then; null when nothing does. */
   get due(): Millis | null {
     const { heard, waiting } = this.#state

@@ -114,8 +114,11 @@ export class Engine {
     // Another gateway has taken it over since.
     if (held.follows) return
     // Nothing for a group that was heard of since it was put into the queue: its turn comes later.
+    const { waiting } = held.group
     const told = held.group.pass(at)
-    if (told.length > 0) this.#urgent(held)
+    // What the clock has let go is not known from the records: a replay would put what a peer says late before it.
+    const isDecided = this.#heard.toJSON() !== undefined && held.group.waiting < waiting
+    if (told.length > 0 || isDecided) this.#urgent(held)
     this.#tell(told, events, at)
     this.#schedule(held)
   }

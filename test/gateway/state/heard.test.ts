@@ -725,7 +725,9 @@ describe('what was heard', () => {
         }
         const said: Reading[] = []
         useRules(1)
-        for (const [wait, one] of steps) {
+        // Who has a peer has heard of it: what the clock lets go is stored from then on.
+        peer.take(made({ device: 'd0', time: now, received: now }))
+        for (const [wait, one] of [[0, { kind: 'follow', lane: 'readings', count: 1 }] as const, ...steps]) {
           now += wait
           const at = now
           if (one.kind === 'reading') {
