@@ -17,7 +17,7 @@ async function beforeChain() {
   const twins = new Twins(outbox)
   const replicas = new Replicas({
     store: outbox,
-    machine: { hear: () => false, heed: () => [], caughtUp: () => undefined },
+    machine: { hear: () => false, heed: () => [], learn: () => undefined },
     twins,
     tell: () => undefined,
     foundTwin: () => undefined,

@@ -47,6 +47,7 @@ function uplinkTo(peers: SimulatedPeers, backlog: number) {
       }),
       onBlocks: () => () => undefined,
       rules: () => ({}),
+      known: () => [],
       startEpoch: async () => undefined,
     },
   })
@@ -131,7 +132,7 @@ async function helloTo(state: { accepting: boolean }, version: number) {
       return {
         origin: `${peer}/${epoch}`,
         isNew: true,
-        isCatchingUp: true,
+        isBriefed: true,
         position,
         durable: () => 0,
         accept: () => [],
@@ -139,7 +140,8 @@ async function helloTo(state: { accepting: boolean }, version: number) {
         follow: async () => undefined,
         heard: () => undefined,
         heeded: () => undefined,
-        caughtUp: () => undefined,
+        learned: () => undefined,
+        briefed: () => undefined,
       }
     },
     whenDurable: (callback) => callback(null),
