@@ -256,9 +256,12 @@ export class StateMachine implements StateKeeper {
     return event
   }
 
-  /** The last reading of every series. */
+  /** The last reading of every series; of each device the newest first, in whatever order they were heard, or read back after a restart. */
   *lastReadings(): Iterable<Reading> {
-    for (const { series } of this.#queue) yield series.last
+    for (const metrics of this.#devices.values()) {
+      if (metrics.size === 1) for (const { series } of metrics.values()) yield series.last
+      else yield* [...metrics.values()].map(({ series }) => series.last).sort(newestFirst)
+    }
   }
 
   get seriesCount(): number {
@@ -461,6 +464,12 @@ export class StateMachine implements StateKeeper {
 }
 
 type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
+
+/** The same order everywhere, also of what was said at the same time. */
+const newestFirst = (one: Reading, other: Reading): number =>
+  timeOf(other) - timeOf(one) || other.received - one.received || (one.metric < other.metric ? -1 : 1)
+
+const timeOf = ({ time, received }: Reading): Millis => time ?? received
 
 /** The gateway of a peer's origin: what stands before the last slash. */
 const gatewayOf = (origin: Origin): string => origin.slice(0, origin.lastIndexOf('/'))
