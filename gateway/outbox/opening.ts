@@ -19,7 +19,11 @@ export interface OpeningParts {
   disk: Disk
   dir: string
   owner: Owner
-  settings: { block: BlockLimits; compression: boolean }
+  settings: {
+    /** `spacing`: of commits that several wait for, from beginning to beginning. */
+    block: BlockLimits & { spacing: Millis }
+    compression: boolean
+  }
   clock: Clock
   random: Random
   keeper: StateKeeper
@@ -100,6 +104,7 @@ export class Opening {
         failed: (error) => this.events.failed(error),
       },
       parts.clock,
+      parts.settings.block.spacing,
     )
   }
 
