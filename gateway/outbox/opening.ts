@@ -1,4 +1,4 @@
-import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import { LANES, type Lane, type Millis, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
@@ -19,7 +19,11 @@ export interface OpeningParts {
   disk: Disk
   dir: string
   owner: Owner
-  settings: { block: BlockLimits; compression: boolean }
+  settings: {
+    /** `spacing`: of commits that several wait for, from beginning to beginning. */
+    block: BlockLimits & { spacing: Millis }
+    compression: boolean
+  }
   clock: Clock
   random: Random
   keeper: StateKeeper
@@ -100,6 +104,7 @@ export class Opening {
         failed: (error) => this.events.failed(error),
       },
       parts.clock,
+      parts.settings.block.spacing,
     )
   }
 
