@@ -2,16 +2,23 @@ import collections
 import json
 import os
 import random
+import socket
 import threading
 import time
 
 import paho.mqtt.client as mqtt
 
-# Gateways of the site: the next one is tried whenever a connection ends, or cannot be made.
-servers = collections.deque(os.environ.get("GATEWAYS", "10.0.0.1:1883,10.0.0.2:1883").split(","))
+servers = os.environ.get("GATEWAYS", "10.0.0.1:1883,10.0.0.2:1883").split(",")
 every = float(os.environ.get("EVERY", "1"))
 waiting = collections.deque(maxlen=10_000)  # Without any gateway for hours, the oldest go.
 unanswered = {}
+
+
+def addresses():
+    # Of a name, all: Paho tries the second only where nobody answers at the first, and may then be too late for its keep-alive.
+    for server in servers:
+        for *_, address in socket.getaddrinfo(*server.split(":"), type=socket.SOCK_STREAM):
+            yield address[:2]
 
 
 def measure():
@@ -31,15 +38,17 @@ version = [mqtt.CallbackAPIVersion.VERSION2] if hasattr(mqtt, "CallbackAPIVersio
 device = mqtt.Client(*version, client_id="press-5", clean_session=False)
 device.on_publish = answered
 threading.Thread(target=measure, daemon=True).start()
+attempts = 0
 while True:
+    # The next gateway is tried whenever a connection ends, or cannot be made.
     if device.loop(0.1) != mqtt.MQTT_ERR_SUCCESS:
         time.sleep(random.uniform(0.15, 0.35))
-        host, port = servers[0].split(":")
-        servers.rotate(-1)
         try:
-            device.connect(host, int(port), keepalive=5)
+            known = sorted(addresses())
+            device.connect(*known[attempts % len(known)], keepalive=5)
         except OSError as error:
-            print(host, port, error, flush=True)
+            print(error, flush=True)
+        attempts += 1
     # Nothing before the connection stands: Paho would send it ahead of what it repeats.
     while device.is_connected() and waiting and len(unanswered) < 20:
         payload = waiting.popleft()

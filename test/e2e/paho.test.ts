@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findPaho, PahoDevice } from '../support/paho-device.ts'
+import { ExampleDevice, findPaho } from '../support/example-device.ts'
 import { acknowledgedMore, onSite } from '../support/site.ts'
 import { expectNothingLost, inStep, PAIR } from './support/pair.ts'
 
@@ -12,8 +12,8 @@ describe.skipIf('missing' in paho)('a device with Paho and a list of gateways', 
     if ('missing' in paho) throw new Error(paho.missing)
     await onSite({ ...PAIR, devices: 10 }, async (site) => {
       await inStep(site)
-      const list = site.gateways.map(({ host, mqttPort }) => `${host}:${mqttPort}`)
-      const device = new PahoDevice(paho.python, list)
+      const servers = site.gateways.map(({ host, mqttPort }) => `${host}:${mqttPort}`)
+      const device = ExampleDevice.paho(paho.python, { servers })
       try {
         await device.acknowledgedMore(50)
         for (const which of [0, 1]) {

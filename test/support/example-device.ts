@@ -4,11 +4,12 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
 import type { Ledger } from '../../simulators/ledger/index.ts'
+import type { Millis } from '../../sync/contract/index.ts'
 import { endWithThisProcess } from '../../sync/runtime/index.ts'
 
-const EXAMPLE = resolve(import.meta.dirname, '../../docs/examples/device.py')
-/** As in the example. */
-const [DEVICE, METRIC, IN_FLIGHT] = ['press-5', 'temperature', 20]
+const EXAMPLES = resolve(import.meta.dirname, '../../docs/examples')
+/** mqtt.js puts no bound to what is in flight; so much is published in ten seconds. */
+const IN_FLIGHT = 500
 
 interface Reading {
   value: number
@@ -16,21 +17,35 @@ interface Reading {
   session: string
 }
 
-/** The device of docs/examples that Paho connects, as a process of its own. */
-export class PahoDevice {
+export interface ExampleDeviceOptions {
+  /** What it has for a list of gateways, `host:port`. */
+  servers: readonly string[]
+  /** Goes before its command line. */
+  under?: readonly string[]
+}
+
+/** A device of docs/examples, as a process of its own, in more of a hurry than there. */
+export class ExampleDevice {
   readonly acknowledged: Reading[] = []
+  readonly #device: string
+  /** When each of them was, on the monotonic clock. */
+  readonly #times: number[] = []
   readonly #said: string[] = []
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
 
-  /**
-   * @param python one that has Paho
-   * @param servers what it has for a list of gateways, `host:port`
-   * @param under goes before its command line
-   */
-  constructor(python: string, servers: readonly string[], under: readonly string[] = []) {
+  static mqttJs(options: ExampleDeviceOptions): ExampleDevice {
+    return new ExampleDevice('press-4', [process.execPath, '--import', 'tsx', `${EXAMPLES}/device.ts`], options)
+  }
+
+  static paho(python: string, options: ExampleDeviceOptions): ExampleDevice {
+    return new ExampleDevice('press-5', [python, `${EXAMPLES}/device.py`], options)
+  }
+
+  private constructor(device: string, command: readonly string[], { servers, under = [] }: ExampleDeviceOptions) {
+    this.#device = device
     const env = { ...process.env, GATEWAYS: servers.join(','), EVERY: '0.02' }
-    const [program = '', ...args] = [...under, python, EXAMPLE]
+    const [program = '', ...args] = [...under, ...command]
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     this.#child = child
     const letGo = child.pid === undefined ? () => undefined : endWithThisProcess(child.pid)
@@ -38,7 +53,10 @@ export class PahoDevice {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const [, reading] = /^acknowledged (.*)$/.exec(line) ?? []
       if (reading === undefined) this.#said.push(line)
-      else this.acknowledged.push(JSON.parse(reading) as Reading)
+      else {
+        this.acknowledged.push(JSON.parse(reading) as Reading)
+        this.#times.push(performance.now())
+      }
     })
     createInterface({ input: child.stderr }).on('line', (line) => this.#said.push(line))
   }
@@ -51,12 +69,18 @@ export class PahoDevice {
     await expect.poll(there, { timeout: within, interval: 10 }).toBe(true)
   }
 
+  /** The longest time without an acknowledgement since then. */
+  longestSilence(since: Millis): Millis {
+    const times = [since, ...this.#times.filter((time) => time > since), performance.now()]
+    return Math.max(...times.map((time, index) => time - (times[index - 1] ?? time)))
+  }
+
   /** Writes down what it got acknowledged, once it is stopped: that has to be in the central stream, once. */
   recordIn(ledger: Ledger): void {
     const [first] = this.acknowledged
     if (first === undefined) throw new Error(`nothing was acknowledged; it says ${this.#said.join('\n')}`)
     ledger.addRun(first.session)
-    const series = ledger.series({ device: DEVICE, metric: METRIC, session: first.session })
+    const series = ledger.series({ device: this.#device, metric: 'temperature', session: first.session })
     for (const { seq, value } of this.acknowledged.toSorted((a, b) => a.seq - b.seq)) {
       series.attempt(seq, value)
       series.acknowledge(seq)
