@@ -1,8 +1,14 @@
-import type { Lane, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import type { Lane, Millis, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Acceptor, Publish } from './acceptor.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
-import { type DecodeLimits, type DecodeProblem, decodePayload, unknownTopic } from './decode/index.ts'
+import {
+  type DecodeLimits,
+  type DecodeProblem,
+  type DecodeResult,
+  decodePayload,
+  unknownTopic,
+} from './decode/index.ts'
 import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
 import type { Unreleased } from './unreleased.ts'
 
@@ -38,10 +44,21 @@ export type IngestCounter =
   | 'shed'
   /** Publishes not acknowledged because the outbox takes nothing. */
   | 'refused'
+  /** Readings taken although they are too far ahead of this gateway's clock, which is behind. */
+  | 'aheadOfClock'
+
+/** What is known of the own clock; see `ClockWatch`. */
+export interface ClockOpinion {
+  readonly maxFuture: Millis
+  readonly listening: boolean
+  refused(device: string): boolean
+  heard(device: string, time: Millis, received: Millis): void
+}
 
 export interface IngestParts {
   topics: TopicMap
   limits: DecodeLimits
+  clock: ClockOpinion
   admission: AdmissionSettings
   machine: Machine
   journal: Journal
@@ -124,7 +141,7 @@ export class Ingest implements Acceptor {
   }
 
   #store(match: TopicMatch | null, publish: Publish): void {
-    const { unreleased, limits, count } = this.#parts
+    const { unreleased, count } = this.#parts
     const { clientId, messageId, qos, received } = publish
     // A will has no packet identifier: nobody repeats it, and nobody would release it.
     if (qos === 2 && messageId !== 0) {
@@ -138,9 +155,27 @@ export class Ingest implements Acceptor {
       this.#keepDeadLetter(publish, unknownTopic(publish.topic))
       return
     }
-    const { readings, problem } = decodePayload(match, publish.payload, received, limits)
+    const { readings, problem } = this.#decode(match, publish)
     for (const reading of readings) this.#storeReading(reading, match, publish.dup)
     if (problem) this.#keepDeadLetter(publish, problem)
+  }
+
+  /** Nobody is taken for being ahead while it may be this gateway that is behind. */
+  #decode(match: TopicMatch, { payload, received }: Publish): DecodeResult {
+    const { limits, clock, count } = this.#parts
+    const decoded = (): DecodeResult => {
+      const { maxFuture } = clock
+      return decodePayload(match, payload, received, maxFuture === limits.maxFuture ? limits : { ...limits, maxFuture })
+    }
+    let result = decoded()
+    if (result.problem?.code === 'TIME_IN_FUTURE' && clock.refused(match.device)) result = decoded()
+    if (!clock.listening) return result
+    for (const { device, time } of result.readings) {
+      if (time === undefined) continue
+      clock.heard(device, time, received)
+      if (time > received + limits.maxFuture) count('aheadOfClock')
+    }
+    return result
   }
 
   #storeReading(reading: Reading, match: TopicMatch, dup: boolean): void {

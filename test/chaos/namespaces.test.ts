@@ -3,14 +3,14 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import type { Site, SiteOptions } from '../../simulators/site/index.ts'
-import { apart, expectNoReadingLost, expectNothingLost, inStep, PAIR, tookOver, waiting } from '../e2e/support/pair.ts'
-import { acknowledgedMore, ENTRY, onSite } from '../support/site.ts'
+import type { Site } from '../../simulators/site/index.ts'
+import { apart, expectNoReadingLost, expectNothingLost, inStep, tookOver, waiting } from '../e2e/support/pair.ts'
+import { acknowledgedMore, ENTRY } from '../support/site.ts'
 import { Keepalived, whyNoKeepalived } from './support/keepalived.ts'
-import { NetworkedMachines, whyNoMachines } from './support/networked-machines.ts'
+import { type NetworkedMachines, whyNoMachines } from './support/networked-machines.ts'
+import { MQTT_PORT, onMachines } from './support/on-machines.ts'
 
 const LONG = { timeout: 180_000 }
-const MQTT_PORT = 1883
 /** The check needs four seconds to see a dead gateway, and six to trust one; the rest is for a slow machine. */
 const ADDRESS_WITHIN = 60_000
 
@@ -21,24 +21,6 @@ if (noMachines !== null) process.stderr.write(`skipped: two gateways on machines
 if (noKeepalived !== null) process.stderr.write(`skipped: two gateways behind one address: ${noKeepalived}\n`)
 
 const run = promisify(execFile)
-
-/** Runs `test` with each gateway on a machine of its own; devices and centre are here. */
-async function onMachines(
-  test: (site: Site, network: NetworkedMachines, dir: string) => Promise<void>,
-  more: (network: NetworkedMachines) => Partial<SiteOptions> = () => ({}),
-): Promise<void> {
-  const network = await NetworkedMachines.build(2)
-  try {
-    const { machines, centralHost } = network
-    const options = { ...PAIR, machines, centralHost, mqttPort: MQTT_PORT, ...more(network) }
-    await onSite(options, async (site, dir) => {
-      await inStep(site)
-      await test(site, network, dir)
-    })
-  } finally {
-    await network.remove()
-  }
-}
 
 describe.skipIf(noMachines !== null)('two gateways on machines of their own', LONG, () => {
   it('lose nothing when one is killed', async () => {

@@ -201,6 +201,7 @@ it('health says why a peer is away, where somebody can do something about it', (
       outbox: { state: 'open', full: null },
       failover: { degraded: false, refuses: false, peers: [{ ...peer, refusal }] },
       handover: { stage: 'none' },
+      clock: { behind: null },
     }
     return healthOf(now as unknown as Parameters<typeof healthOf>[0]).problems
   }
