@@ -284,7 +284,8 @@ export class Alarm {
     this.#transition = transition
     this.#life = life
     this.#countAs(life.condition, cleared ?? 0)
-    this.#toldTo = isLater(last, reading) || isCause(reading, last) ? null : reading
+    // Readings before it may come yet, from a third gateway.
+    this.#toldTo = isLater(last, reading) ? null : reading
     return true
   }
 
