@@ -181,6 +181,20 @@ describe.skipIf(noKeepalived !== null)('two gateways behind one address', LONG, 
     })
   })
 
+  it('lose nothing when that lasts for longer than a peer that is new would be told of', async () => {
+    await behindOneAddress(async ({ site, network, holder }) => {
+      const first = await holder()
+      await acknowledgedMore(site, 500, ADDRESS_WITHIN)
+      network.pull(first)
+      await tookOver(site, 1 - first)
+      await acknowledgedMore(site, 21_000, 2 * ADDRESS_WITHIN)
+      network.plugIn(first)
+      await inStep(site)
+      await acknowledgedMore(site, 500)
+      await expectNothingLost(site)
+    })
+  })
+
   it('move it in a planned handover', async () => {
     await behindOneAddress(async ({ site, network, holder }) => {
       const first = await holder()
