@@ -19,11 +19,7 @@ export interface OpeningParts {
   disk: Disk
   dir: string
   owner: Owner
-  settings: {
-    /** `spacing`: of commits that several wait for, from beginning to beginning. */
-    block: BlockLimits & { spacing: Millis }
-    compression: boolean
-  }
+  settings: { block: BlockLimits; compression: boolean }
   clock: Clock
   random: Random
   keeper: StateKeeper
@@ -108,7 +104,6 @@ export class Opening {
         failed: (error) => this.events.failed(error),
       },
       parts.clock,
-      parts.settings.block.spacing,
     )
   }
 
