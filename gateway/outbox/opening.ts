@@ -1,4 +1,4 @@
-import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import { LANES, type Lane, type Millis, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
