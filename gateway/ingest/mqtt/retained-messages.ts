@@ -1,10 +1,13 @@
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { hasWildcard, TopicTrie } from './topic-trie.ts'
+import type { Carried } from './v5/index.ts'
 
 export interface RetainedMessage {
   topic: string
   payload: Buffer
   qos: 0 | 1 | 2
+  /** What MQTT 5 has it carry. */
+  carried?: Carried
 }
 
 /** Topics looked at by one slice of a wildcard look-up before other work gets its turn. */
@@ -33,11 +36,11 @@ export class RetainedMessages {
   }
 
   /** @returns false when the message did not fit; an empty payload clears the topic (MQTT-3.3.1-10) */
-  store(topic: string, payload: Buffer, qos: 0 | 1 | 2): boolean {
+  store(topic: string, payload: Buffer, qos: 0 | 1 | 2, carried?: Carried): boolean {
     const previous = this.#messages.get(topic)
     const before = previous === undefined ? 0 : cost(previous)
     // A copy: the payload is a slice of what was read from the socket and would keep all of it alive.
-    const message = { topic, payload: Buffer.from(payload), qos }
+    const message = { topic, payload: Buffer.from(payload), qos, ...(carried && { carried }) }
     const count = this.#messages.size + (previous === undefined ? 1 : 0)
     const bytes = this.#bytes - before + cost(message)
     const fits = count <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes

@@ -20,7 +20,7 @@ function setUp() {
     },
     {
       onRetainRefused: (topic) => refused.push(topic),
-      onTakenOver: (clientId) => takenOver.push(clientId),
+      onTakenOver: ({ id }) => takenOver.push(id),
       onPublished: () => undefined,
     },
   )
