@@ -109,7 +109,11 @@ class BrokerAdapter implements Broker {
     const policy = new SubscriberPolicy(limits, counters, access, peers)
     this.#policy = policy
     const fanOut = new FanOut<LocalMessage>()
-    const retained = new RetainedMessages(limits)
+    const retained = new RetainedMessages(
+      limits,
+      () => clock.now(),
+      () => counters.increment('retained.expired'),
+    )
     const sessions = new Sessions(limits, {
       onQueueFull: () => counters.increment('sessions.droppedQueueFull'),
       onEvicted: () => counters.increment('sessions.evicted'),

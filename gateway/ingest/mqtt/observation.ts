@@ -35,6 +35,7 @@ export type MqttCounter =
   | 'sessions.evicted'
   | 'subscriptions.refused'
   | 'retained.refused'
+  | 'retained.expired'
 
 export interface MqttCounters {
   increment(name: MqttCounter, by?: number): void

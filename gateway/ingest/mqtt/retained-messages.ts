@@ -1,4 +1,4 @@
-import type { Bytes } from '../../../sync/contract/index.ts'
+import type { Bytes, Millis } from '../../../sync/contract/index.ts'
 import { hasWildcard, TopicTrie } from './topic-trie.ts'
 import type { Carried } from './v5/index.ts'
 
@@ -21,10 +21,19 @@ const SLICE = 500
 export class RetainedMessages {
   readonly #messages = new Map<string, RetainedMessage>()
   readonly #limits: { maxRetainedMessages: number; maxRetainedBytes: Bytes }
+  readonly #now: () => Millis
+  readonly #onExpired: () => void
   #bytes = 0
 
-  constructor(limits: { maxRetainedMessages: number; maxRetainedBytes: Bytes }) {
+  /** @param onExpired a message was found whose time is over (MQTT 5 §3.3.2.3.3): it is retained no more */
+  constructor(
+    limits: { maxRetainedMessages: number; maxRetainedBytes: Bytes },
+    now: () => Millis,
+    onExpired: () => void,
+  ) {
     this.#limits = limits
+    this.#now = now
+    this.#onExpired = onExpired
   }
 
   get size(): number {
@@ -63,7 +72,7 @@ export class RetainedMessages {
         wildcards.add(filter, true)
         continue
       }
-      const message = this.#messages.get(filter)
+      const message = this.#valid(filter)
       if (message === undefined || sent.has(filter)) continue
       sent.add(filter)
       yield message
@@ -73,9 +82,19 @@ export class RetainedMessages {
     for (const topic of [...this.#messages.keys()]) {
       if (++looked % SLICE === 0) await new Promise((resolve) => setImmediate(resolve))
       if (sent.has(topic) || wildcards.match(topic).length === 0) continue
-      const message = this.#messages.get(topic)
+      const message = this.#valid(topic)
       if (message !== undefined) yield message
     }
+  }
+
+  #valid(topic: string): RetainedMessage | undefined {
+    const message = this.#messages.get(topic)
+    const expires = message?.carried?.expires
+    if (message === undefined || expires === undefined || expires > this.#now()) return message
+    this.#messages.delete(topic)
+    this.#bytes -= cost(message)
+    this.#onExpired()
+    return undefined
   }
 }
 

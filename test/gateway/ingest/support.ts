@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
-import { Ingest, type IngestCounter, type Publish, Unreleased } from '../../../gateway/ingest/index.ts'
+import { Ingest, type IngestCounter, type Publish, Unreleased, type Verdict } from '../../../gateway/ingest/index.ts'
 import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
 import { keeperOf } from '../../../gateway/keeper.ts'
 import { Outbox } from '../../../gateway/outbox/index.ts'
@@ -16,6 +16,8 @@ export interface Pipeline {
   counts: Partial<Record<IngestCounter, number>>
   /** What was answered, in order: the payload, and the code of the refusal if it was one. */
   answers: string[]
+  /** What became of each of them. */
+  verdicts: Array<Verdict | undefined>
   publish(payload: string, extra?: Partial<Publish>): void
 }
 
@@ -64,6 +66,7 @@ export async function openPipeline(options: {
     },
   })
   const answers: string[] = []
+  const verdicts: Array<Verdict | undefined> = []
   const publish = (payload: string, extra: Partial<Publish> = {}): void => {
     const message: Publish = {
       clientId: 'c1',
@@ -75,12 +78,13 @@ export async function openPipeline(options: {
       received: clock.now(),
       ...extra,
     }
-    ingest.accept(message, (error) => {
+    ingest.accept(message, (error, verdict) => {
+      verdicts.push(verdict)
       const code = error && 'code' in error ? ` ${String(error.code)}` : ''
       answers.push(`${payload}${code}`)
     })
   }
-  return { ingest, outbox, counts, answers, publish }
+  return { ingest, outbox, counts, answers, verdicts, publish }
 }
 
 /** Everything that is ready to run has its turn. */

@@ -316,7 +316,7 @@ export class Mqtt5Link implements Guard, Voice {
       case TYPE.disconnect:
         return this.#goodbye(data, start, end)
       case TYPE.auth:
-        return violation('AUTH_METHOD_UNSUPPORTED', 'expected no AUTH: there is no enhanced authentication here')
+        return violation('PROTOCOL_ERROR', 'expected no AUTH without a method in CONNECT (MQTT-4.12.0-6)')
       default:
         return violation('SECOND_CONNECT', 'expected one CONNECT only (MQTT-3.1.0-2)')
     }

@@ -15,7 +15,11 @@ function setUp() {
     {},
     {
       fanOut,
-      retained: new RetainedMessages({ maxRetainedMessages: 1, maxRetainedBytes: 100 }),
+      retained: new RetainedMessages(
+        { maxRetainedMessages: 1, maxRetainedBytes: 100 },
+        () => 0,
+        () => undefined,
+      ),
       sessions: new Sessions(defaultMqttLimits, { onQueueFull: () => undefined, onEvicted: () => undefined }),
     },
     {
