@@ -122,6 +122,7 @@ class BrokerAdapter implements Broker {
     const persistence = new MemoryPersistence<Client>(
       { sessions, retained, unreleased },
       {
+        now: () => clock.now(),
         takeGrant: (subscription) => policy.takeGrant(subscription),
         isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
         onReleased: (client, messageId) => this.#release(client, messageId),
@@ -203,7 +204,7 @@ class BrokerAdapter implements Broker {
     emitter.on('error', (error: Error) => log.error({ error }, 'MQTT broker error'))
     this.#aedes.on('connackSent', (packet, client) => {
       if (packet.returnCode === 0) this.#deadlines.get(client.conn)?.()
-      else this.#links.get(client.conn)?.refused(packet.returnCode ?? 0)
+      else this.#links.get(client.conn)?.refused()
     })
     this.#aedes.on('keepaliveTimeout', (client) => this.#links.get(client.conn)?.silent())
     this.#aedes.on('clientReady', (client) => {

@@ -140,7 +140,8 @@ export class LocalBroker extends Aedes {
   #keep(message: LocalMessage, keepers: ReadonlyMap<string, QoS>): void {
     // A copy: the payload is a slice of what was read from the socket and would keep all of it alive.
     const payload = Buffer.from(message.payload)
-    const { brokerId, brokerCounter, topic } = message
+    const { brokerId, brokerCounter, topic, carried } = message
+    const expires = carried?.expires
     for (const [clientId, granted] of keepers) {
       const qos = Math.min(message.qos, granted) as QoS
       this.#stores.sessions.enqueue(clientId, {
@@ -151,6 +152,7 @@ export class LocalBroker extends Aedes {
         payload,
         qos,
         messageId: undefined,
+        ...(expires !== undefined && { expires }),
       })
     }
   }

@@ -98,4 +98,5 @@ export class RetainedMessages {
   }
 }
 
-const cost = (message: RetainedMessage): Bytes => message.payload.length + Buffer.byteLength(message.topic)
+const cost = ({ payload, topic, carried }: RetainedMessage): Bytes =>
+  payload.length + Buffer.byteLength(topic) + (carried?.size ?? 0)

@@ -8,6 +8,7 @@ import type { GuardedSocket } from '../guarded-socket.ts'
 import type { KnownTopics } from '../known-topics.ts'
 import type { RetainedMessages } from '../retained-messages.ts'
 import type { SubscriberPolicy } from '../subscriber-policy.ts'
+import { filterMatches } from '../topic-trie.ts'
 import { type Violation, violation } from '../violation.ts'
 import { type Connect, LIBRARY_DISCONNECT, libraryConnect, readConnect, type Will } from './connect.ts'
 import {
@@ -181,12 +182,9 @@ export class Mqtt5Link implements Guard, Voice {
     this.#resume(connection)
   }
 
-  /** The library does not want the client: CONNACK of 3.1.1 said `returnCode`. */
-  refused(returnCode: number): void {
-    this.#endsWith(
-      [REASON.clientIdNotValid, REASON.serverUnavailable, REASON.badUserNameOrPassword][returnCode - 2] ??
-        REASON.notAuthorized,
-    )
+  /** The library does not want the client: it is not who it says it is. */
+  refused(): void {
+    this.#endsWith(REASON.notAuthorized)
   }
 
   /** Another connection has the client id now (MQTT-3.1.4-3). */
@@ -355,11 +353,10 @@ export class Mqtt5Link implements Guard, Voice {
     connection: GuardedSocket,
     session: Session,
   ): Promise<void> {
-    for (const { filter, options } of wanted) {
-      for await (const message of this.#parts.retained.matching([filter])) {
-        if (connection.destroyed) return
-        session.giveRetained(message, options)
-      }
+    for await (const message of this.#parts.retained.matching(wanted.map(({ filter }) => filter))) {
+      if (connection.destroyed) return
+      for (const { filter, options } of wanted)
+        if (filterMatches(filter, message.topic)) session.giveRetained(message, options)
     }
   }
 

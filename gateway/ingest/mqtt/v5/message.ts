@@ -1,4 +1,4 @@
-import type { Millis } from '../../../../sync/contract/index.ts'
+import type { Bytes, Millis } from '../../../../sync/contract/index.ts'
 import type { Properties, UserProperties } from './properties.ts'
 
 /** What an MQTT 5 message carries to its subscribers beside topic and payload, unaltered (MQTT 5 §3.3.2.3). */
@@ -10,14 +10,18 @@ export interface Carried {
   readonly user?: UserProperties
   /** After this the message is delivered no more; Unix time. */
   readonly expires?: Millis
+  /** Bytes of all of these. */
+  readonly size: Bytes
 }
 
-const PLAIN: Carried = Object.freeze({})
+const PLAIN: Carried = Object.freeze({ size: 0 })
 
 /** What of the properties of a PUBLISH, or a will, that came `now` goes to its subscribers. */
 export function carriedOf(properties: Properties, now: Millis): Carried {
   const { payloadFormat, contentType, responseTopic, correlationData, user, messageExpiry } = properties
-  const carried = {
+  const texts = [contentType ?? '', responseTopic ?? '', ...(user ?? []).flat()]
+  const carried: Carried = {
+    size: texts.reduce((size, text) => size + text.length, correlationData?.length ?? 0),
     ...(payloadFormat !== undefined && { payloadFormat }),
     ...(contentType !== undefined && { contentType }),
     ...(responseTopic !== undefined && { responseTopic }),
@@ -25,7 +29,7 @@ export function carriedOf(properties: Properties, now: Millis): Carried {
     ...(user !== undefined && { user }),
     ...(messageExpiry !== undefined && { expires: now + messageExpiry * 1000 }),
   }
-  return Object.keys(carried).length > 0 ? carried : PLAIN
+  return Object.keys(carried).length > 1 ? carried : PLAIN
 }
 
 /**
@@ -38,7 +42,7 @@ export function propertiesFor(
   subscriptionIds: readonly number[],
   now: Millis,
 ): Properties | null {
-  const { expires, ...rest } = carried ?? PLAIN
+  const { expires, size: _, ...rest } = carried ?? PLAIN
   const properties: Properties = { ...rest }
   if (expires !== undefined) {
     if (expires <= now) return null

@@ -1,3 +1,4 @@
+import type { Bytes } from '../../../../sync/contract/index.ts'
 import type { KnownTopics } from '../known-topics.ts'
 import { checkTopicName, type TopicLimits } from '../topic-text.ts'
 import { textViolation, type Violation, violation } from '../violation.ts'
@@ -16,6 +17,8 @@ export interface IncomingPublish {
   /** 0 for QoS 0. */
   packetId: number
   properties: Properties
+  /** What it takes in memory: properties count, too. */
+  size: Bytes
 }
 
 /** The whole body of a PUBLISH, `data[start..end)`. */
@@ -63,5 +66,6 @@ export function readPublish(
     retain: (flags & 0x01) !== 0,
     packetId,
     properties,
+    size: end - start,
   }
 }

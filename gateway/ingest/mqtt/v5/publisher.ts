@@ -82,7 +82,7 @@ export class Publisher {
   }
 
   take(publish: IncomingPublish): Violation | null {
-    const { topic, payload, qos, dup, packetId, properties } = publish
+    const { topic, payload, qos, dup, packetId, properties, size } = publish
     let pending: Pending | null = null
     if (qos > 0) {
       const { maxUnreleased } = this.#terms
@@ -103,7 +103,7 @@ export class Publisher {
     const said = saidOf(properties)
     const { clientId, forgotten } = this.#terms
     if (forgotten && qos === 2 && !dup && !this.#unreleased.has(packetId)) this.#forget(packetId)
-    const bytes = payload.length + PUBLISH_OVERHEAD
+    const bytes = size + PUBLISH_OVERHEAD
     this.#wire.hold(bytes)
     gate.enter()
     const offered: Publish = { clientId, topic, payload, qos, dup, messageId: packetId, received }
@@ -206,12 +206,15 @@ export class Publisher {
     const payload = Buffer.from(
       JSON.stringify({ reasonCode: reason, topic, ...(text !== undefined && { reason: text }) }),
     )
-    const carried = {
-      payloadFormat: 1,
-      contentType: 'application/json',
-      ...(correlationData !== undefined && { correlationData }),
-    }
-    this.#parts.local.distribute(responseTopic, payload, 1, { retain: false, carried })
+    const told = carriedOf(
+      {
+        payloadFormat: 1,
+        contentType: 'application/json',
+        ...(correlationData !== undefined && { correlationData }),
+      },
+      0,
+    )
+    this.#parts.local.distribute(responseTopic, payload, 1, { retain: false, carried: told })
   }
 
   #give({ qos, packetId, reason, reasonString }: Pending & { reason: number }): void {

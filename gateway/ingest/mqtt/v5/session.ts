@@ -241,4 +241,4 @@ export class Session {
   }
 }
 
-const cost = ({ topic, payload }: Pick<Queued, 'topic' | 'payload'>): Bytes => payload.length + topic.length
+const cost = ({ topic, payload, carried }: Queued): Bytes => payload.length + topic.length + (carried?.size ?? 0)

@@ -11,6 +11,8 @@ export interface Told {
 const OK: Told = Object.freeze({ reason: REASON.success })
 const NOBODY: Told = Object.freeze({ reason: REASON.noMatchingSubscribers })
 
+const SHED: Told = Object.freeze({ reason: REASON.quotaExceeded, text: 'SHED: dropped under load, being QoS 0' })
+
 /** Reasons of dead letters that are about the topic, not about the payload. */
 const ABOUT_THE_TOPIC: ReadonlySet<string> = new Set(['TOPIC_UNKNOWN', 'DEVICE_INVALID', 'METRIC_MISSING'])
 
@@ -25,6 +27,8 @@ export function toldOf(verdict: Verdict | undefined, heard: boolean): Told {
   switch (verdict?.outcome) {
     case 'local':
       return heard ? OK : NOBODY
+    case 'shed':
+      return SHED
     case 'dead letter':
       return { reason: reasonFor(problem?.code ?? ''), ...(text !== undefined && { text }) }
     default:

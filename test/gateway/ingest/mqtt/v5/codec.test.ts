@@ -107,6 +107,7 @@ describe('what the other codec writes, ours reads', () => {
         dup: false,
         packetId: qos === 0 ? 0 : messageId,
         properties: ours(properties),
+        size: end - start,
       })
     },
   )

@@ -373,3 +373,21 @@ test('a message that waits longer than it may is not delivered', async () => {
   expect(message.properties?.messageExpiryInterval).toBe(99)
   expect(count('forwards.droppedExpired')).toBe(1)
 })
+
+test('a message that has expired is not delivered to a client of 3.1.1 that was away either', async () => {
+  const { raw5, raw, client } = await startTestServer5()
+  const old = await client({ protocolVersion: 4, clientId: 'old', clean: false })
+  await old.subscribeAsync('a', { qos: 1 })
+  await old.endAsync()
+  const device = await raw5({ clientId: 'device' })
+  device.send(
+    publish({ topic: 'a', payload: 'short', messageId: 1, properties: { messageExpiryInterval: 1 } }),
+    publish({ topic: 'a', payload: 'long', messageId: 2, properties: { messageExpiryInterval: 100 } }),
+  )
+  await device.next('puback')
+  await device.next('puback')
+  await new Promise((resolve) => setTimeout(resolve, 1_100))
+  const again = await raw({ clientId: 'old', clean: false })
+  const { body } = await again.next(3)
+  expect(body.toString('utf8', 5)).toBe('long')
+})
