@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { connectAsync } from 'mqtt'
 import { describe, expect, it } from 'vitest'
 import { pause, seededRandom, systemClock } from '../../sync/runtime/index.ts'
-import { acknowledgedMore, expectNothingWrong, onSite, storedReadings } from '../support/site.ts'
+import { acknowledgedMore, ENTRY, expectNothingWrong, onSite, storedReadings } from '../support/site.ts'
+import { expectNothingLost, inStep, PAIR } from './support/pair.ts'
 
 describe('devices that speak MQTT 5', () => {
   it('lose and double nothing when their gateway is killed again and again under load', {
@@ -19,6 +22,38 @@ describe('devices that speak MQTT 5', () => {
       }
       const summary = await expectNothingWrong(site)
       expect(summary.kills).toBe(kills)
+    })
+  })
+
+  it('move to the other gateway when theirs hands over, and when it dies', { timeout: 120_000 }, async () => {
+    const options = {
+      ...PAIR,
+      version: 5,
+      config: { ...PAIR.config, mqtt: { serverReference: 'elsewhere:1883' } },
+    } as const
+    await onSite(options, async (site) => {
+      await inStep(site)
+      await acknowledgedMore(site, 200)
+      const device = await connectAsync(`mqtt://127.0.0.1:${site.gateways[0]?.mqttPort}`, { protocolVersion: 5 })
+      const told = new Promise((resolve) => device.once('disconnect', resolve))
+      await promisify(execFile)(process.execPath, [ENTRY, 'handover', '--config', site.gateways[0]?.config ?? ''])
+      expect(await told).toMatchObject({ reasonCode: 0x9c, properties: { serverReference: 'elsewhere:1883' } })
+      await device.endAsync(true)
+      await expect.poll(() => site.fleet.stats().homes, { timeout: 10_000 }).toEqual([0, PAIR.devices])
+      await acknowledgedMore(site, 200)
+      await promisify(execFile)(process.execPath, [
+        ENTRY,
+        'handover',
+        '--cancel',
+        '--config',
+        site.gateways[0]?.config ?? '',
+      ])
+      await inStep(site)
+      await site.killGateway(1)
+      await acknowledgedMore(site, 200)
+      await site.startGateway(1)
+      await inStep(site)
+      await expectNothingLost(site)
     })
   })
 

@@ -83,6 +83,12 @@ export class LocalBroker extends Aedes {
     return this.#distribute(topic, payload, qos, extras)
   }
 
+  /** Whether a message would go to any local subscriber, connected or absent. */
+  isHeard(topic: string, qos: QoS): boolean {
+    const { fanOut, sessions } = this.#stores
+    return fanOut.match(topic).length > 0 || (qos > 0 && sessions.keepers(topic) !== null)
+  }
+
   override registerClient(client: Client): void {
     const before = this.clients[client.id]
     if (before !== undefined) this.#events.onTakenOver(before)

@@ -3,7 +3,7 @@ import type { ConnectLimits } from '../connect-frame.ts'
 import { checkClientId, checkTopicName } from '../topic-text.ts'
 import { textViolation, type Violation, violation } from '../violation.ts'
 import { Cursor } from './cursor.ts'
-import { type Properties, readProperties } from './properties.ts'
+import { checkResponseTopic, type Properties, readProperties } from './properties.ts'
 import { Writer } from './writer.ts'
 
 /** What a client wants to have published when it is gone (MQTT 5 §3.1.2.5). */
@@ -80,6 +80,8 @@ export function readConnect(data: Buffer, start: number, end: number, limits: Co
 function readWill(cursor: Cursor, qos: 0 | 1 | 2, retain: boolean, limits: ConnectLimits): Will | Violation {
   const properties = readProperties(cursor, 'will')
   if ('code' in properties) return properties
+  const responseFault = checkResponseTopic(properties, limits)
+  if (responseFault !== null) return responseFault
   const start = cursor.field()
   const fault = checkTopicName(cursor.data, start, cursor.at, limits)
   if (fault !== null) return textViolation('WILL_TOPIC', fault, cursor.at - start)

@@ -68,7 +68,9 @@ export class Cursor {
   /** A text: valid UTF-8 without NUL (MQTT-1.5.4-1, -2). */
   text(): string {
     const start = this.field()
-    if (checkText(this.data, start, this.at) === null) return this.data.toString('utf8', start, this.at)
+    const { data, at } = this
+    if (isPlain(data, start, at)) return data.toString('latin1', start, at)
+    if (checkText(data, start, at) === null) return data.toString('utf8', start, at)
     this.#break()
     return ''
   }
@@ -84,4 +86,13 @@ export class Cursor {
     this.at = this.end
     return 0
   }
+}
+
+/** Whether all of it is ASCII without NUL, which needs no closer look. */
+function isPlain(data: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = data[at] ?? 0
+    if (byte === 0 || byte > 0x7f) return false
+  }
+  return true
 }

@@ -1,4 +1,5 @@
-import { type Violation, violation } from '../violation.ts'
+import { checkTopicName, type TopicLimits } from '../topic-text.ts'
+import { textViolation, type Violation, violation } from '../violation.ts'
 import type { Cursor } from './cursor.ts'
 import type { Writer } from './writer.ts'
 
@@ -117,11 +118,19 @@ export function readProperties(cursor: Cursor, carrier: Carrier): Properties | V
     const value = readValue(cursor, rule.kind)
     if ((rule.positive && value === 0) || (rule.kind === 'flag' && Number(value) > 1))
       return violation('PROTOCOL_ERROR', `${rule.name}: came ${String(value)}, which it may not be`)
-    Object.assign(found, { [rule.name]: value })
+    ;(found as Record<Single, unknown>)[rule.name] = value
   }
   if (cursor.broken || cursor.at !== end) return malformed()
   if (user.length > 0) found.user = user
   return found
+}
+
+/** A response topic is a topic name, not a filter (MQTT-3.3.2-14). */
+export function checkResponseTopic({ responseTopic }: Properties, limits: TopicLimits): Violation | null {
+  if (responseTopic === undefined) return null
+  const topic = Buffer.from(responseTopic)
+  const fault = checkTopicName(topic, 0, topic.length, limits)
+  return fault === null ? null : textViolation('RESPONSE_TOPIC', fault, topic.length)
 }
 
 function readValue(cursor: Cursor, kind: Kind): number | string | Buffer {

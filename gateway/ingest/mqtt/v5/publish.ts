@@ -3,7 +3,7 @@ import type { KnownTopics } from '../known-topics.ts'
 import { checkTopicName, type TopicLimits } from '../topic-text.ts'
 import { textViolation, type Violation, violation } from '../violation.ts'
 import { Cursor } from './cursor.ts'
-import { type Properties, readProperties } from './properties.ts'
+import { checkResponseTopic, type Properties, readProperties } from './properties.ts'
 import type { TopicAliases } from './topic-aliases.ts'
 
 /** A PUBLISH of a client (MQTT 5 §3.3), its alias resolved. */
@@ -42,11 +42,8 @@ export function readPublish(
     return violation('PACKET_ID_ZERO', 'expected a packet identifier, came 0 (MQTT-2.2.1-3)')
   const properties = readProperties(cursor, 'publish')
   if ('code' in properties) return properties
-  if (properties.responseTopic !== undefined) {
-    const response = Buffer.from(properties.responseTopic)
-    const fault = checkTopicName(response, 0, response.length, limits)
-    if (fault !== null) return textViolation('RESPONSE_TOPIC', fault, response.length)
-  }
+  const responseFault = checkResponseTopic(properties, limits)
+  if (responseFault !== null) return responseFault
   let given: string | null = null
   if (topicEnd > topicStart) {
     given = topics.find(data, topicStart, topicEnd)

@@ -26,7 +26,7 @@ export interface PublisherParts {
   acceptor: Acceptor
   clock: Clock
   gate: PublishGate
-  local: Pick<LocalBroker, 'distribute'>
+  local: Pick<LocalBroker, 'distribute' | 'isHeard'>
   unreleased: UnreleasedIds
 }
 
@@ -195,6 +195,7 @@ export class Publisher {
       if (unreleased.has(clientId, packetId)) return true
       unreleased.add(clientId, packetId)
     }
+    if (!retain && !local.isHeard(topic, qos)) return false
     const extras: Extras = { retain, from: clientId, carried: carriedOf(properties, now) }
     return local.distribute(topic, payload, qos, extras)
   }

@@ -74,6 +74,11 @@ describe('CONNACK', () => {
     ['a client id that is too long', connect({ clientId: 'x'.repeat(300) }), 0x85],
     ['the client id of a gateway', connect({ clientId: '@peer/gw-2' }), 0x85],
     ['a will on no topic', connect({ will: { topic: '#', payload: 'x' } }), 0x90],
+    [
+      'a will whose answers go nowhere',
+      connect({ will: { topic: 'w', payload: 'x', properties: { responseTopic: '#' } } }),
+      0x90,
+    ],
     ['a packet that is too large', connect({ will: { topic: 'w', payload: 'x'.repeat(9000) } }), 0x95],
   ])('refuses %s', async (_name, packet, reasonCode) => {
     const { open5, server } = await startTestServer5()
