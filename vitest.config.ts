@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/chaos/**', 'test/bench/**', 'test/browser/**', 'node_modules/**'],
-    testTimeout: 30_000,
+    setupFiles: ['test/support/fixed-seed.ts'],
+    // Who asks for more cases gives them their time.
+    testTimeout: process.env['TEST_SEEDS'] === undefined ? 60_000 : 3_600_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,

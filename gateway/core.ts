@@ -3,6 +3,7 @@ import { Forwarder, type ForwarderSettings } from '../sync/forward/index.ts'
 import type { CentralDialer } from '../sync/link/index.ts'
 import type { Clock, Random } from '../sync/runtime/index.ts'
 import { AlarmDesk } from './alarms/index.ts'
+import { ClockWatch, hearCentre } from './clock/index.ts'
 import type { Config } from './config/index.ts'
 import {
   Failover,
@@ -14,7 +15,7 @@ import {
 import { Ingest, type IngestCounter, Unreleased } from './ingest/index.ts'
 import { compileTopics } from './ingest/topics/index.ts'
 import { keeperOf } from './keeper.ts'
-import { failoverLog, forwardingLog, outboxLog } from './narrate.ts'
+import { clockLog, failoverLog, forwardingLog, outboxLog } from './narrate.ts'
 import type { Log } from './observe/index.ts'
 import { Outbox, type OutboxSettings } from './outbox/index.ts'
 import type { Disk } from './ports/index.ts'
@@ -54,6 +55,8 @@ export interface Core {
   /** Where publishes go in. */
   readonly acceptor: Ingest
   readonly failover: Failover | null
+  /** Whether the own clock can be believed. */
+  readonly watch: ClockWatch
   /** Sessions with the other gateways begin; without it there are none. */
   meetPeers(host: PeerHost): void
   /** Takes no more, answers what is under way, closes the store. */
@@ -113,8 +116,15 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
       : null
   const journal = failover ? failover.journal : outbox
 
+  const watch = new ClockWatch({
+    clock,
+    maxFuture: ingest.maxFuture,
+    lastCommit: outbox.lastCommit,
+    changed: (behind) => clockLog(log, behind),
+  })
+  watch.look()
   const forwarder = new Forwarder({
-    dialer: world.dialer,
+    dialer: hearCentre(world.dialer, (at) => watch.centreSaid(at)),
     lane: (lane) => outbox.lane(lane),
     latest: function* () {
       for (const reading of machine.lastReadings()) yield encodeLine(reading)
@@ -134,6 +144,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
   const acceptor = new Ingest({
     topics,
     limits: ingest,
+    clock: watch,
     admission: ingest,
     machine,
     journal,
@@ -148,6 +159,7 @@ export async function startCore(settings: CoreSettings, world: CoreWorld): Promi
     desk,
     acceptor,
     failover,
+    watch,
     meetPeers: (host) =>
       failover?.start(host, (origin, stoodDown) => forwarder.carry(origin, { ...forwardingLog(log), stoodDown })),
     async stop() {

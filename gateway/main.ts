@@ -61,7 +61,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     count: (counter) => counters.increment(counter),
     heard: (reading) => tap.offer(reading),
   })
-  const { machine, outbox, forwarder, desk, acceptor, failover } = core
+  const { machine, outbox, forwarder, desk, acceptor, failover, watch } = core
   // What was started is stopped in the opposite order, also when a later part cannot start.
   const parts: (() => Promise<void> | void)[] = [() => core.stop()]
   const stopAll = async (): Promise<void> => {
@@ -103,6 +103,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
         outbox: outbox.status(),
         oldestPending: committed === null ? null : clock.now() - committed,
         failover: failover?.status() ?? null,
+        clock: { behind: watch.look() },
         handover: handover.status(),
         counters: counters.toJSON(),
       }

@@ -1,5 +1,6 @@
 import { describeError } from '../sync/contract/index.ts'
 import type { ForwardEvents } from '../sync/forward/index.ts'
+import type { ClockBehind } from './clock/index.ts'
 import type { FailoverEvents } from './failover/index.ts'
 import type { Log } from './observe/index.ts'
 import type { OutboxEvents } from './outbox/index.ts'
@@ -30,6 +31,12 @@ export function outboxLog(log: Log): OutboxEvents {
         'the centre holds another history of this outbox (restored from a copy?); numbering starts anew',
       ),
   }
+}
+
+/** What is thought of the own clock, as a sentence. */
+export function clockLog(log: Log, behind: ClockBehind | null): void {
+  if (behind) log.warn({ ...behind }, 'the clock of this gateway is behind; readings that are ahead of it are stored')
+  else log.info({}, 'the clock of this gateway is right, as far as is known')
 }
 
 /** What becomes of the other gateways, as sentences. */

@@ -13,10 +13,13 @@ const device = mqtt.connect({
   keepalive: 5,
   reconnectPeriod: 250,
 })
+const every = Number(process.env['EVERY'] ?? 1) * 1000
 const session = Date.now().toString(36)
 let seq = 0
 setInterval(() => {
   // What is not acknowledged when the connection ends is sent again, to whichever gateway comes next.
-  const reading = { value: 20 + Math.random(), seq: ++seq, session, time: Date.now() }
-  device.publish('sensors/press-4/temperature', JSON.stringify(reading), { qos: 1 })
-}, 1000)
+  const reading = JSON.stringify({ value: 20 + Math.random(), seq: ++seq, session, time: Date.now() })
+  device.publish('sensors/press-4/temperature', reading, { qos: 1 }, (error) => {
+    if (!error) console.log('acknowledged', reading)
+  })
+}, every)

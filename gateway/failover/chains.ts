@@ -72,9 +72,10 @@ export class PeerChains {
     // Of an epoch that is not in the stream as a whole, what is there must be read, even if there is something newer behind it.
     const open = lanes.filter(({ cursor, head }) => cursor.next < head)
     if (open.length > 0) return Math.min(...open.map(({ cursor }) => cursor.sequence))
-    const newest = Math.max(0, ...lanes.map(({ cursor }) => cursor.sequence))
-    // Whatever there is on the chain of a peer that was met, and had nothing on it, is new.
-    if (newest > 0 || known.length > 0) return newest
+    // Of two epochs, that of the newer one says nothing of the older. Whatever there is on the chain of a peer that was met, and had nothing
+    // on it, is new.
+    const read = lanes.map(({ cursor }) => cursor.sequence).filter((sequence) => sequence > 0)
+    if (known.length > 0) return read.length > 0 ? Math.min(...read) : 0
     const { lastSequence } = await central.facts(STREAMS.readings, this.#parts.ackTimeout)
     return Math.max(0, lastSequence - LOOK_BACK)
   }

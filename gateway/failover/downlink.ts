@@ -16,6 +16,8 @@ import {
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock } from '../../sync/runtime/index.ts'
 import { decodeBlockHeader } from '../outbox/index.ts'
+import type { KnownSeries } from '../state/index.ts'
+import { type Briefing, seriesOf } from './briefing.ts'
 import type { ServedSession } from './link/index.ts'
 import {
   type Answer,
@@ -34,8 +36,8 @@ export interface ReplicaKeeper {
   readonly origin: string
   /** Nothing was known of it before. */
   readonly isNew: boolean
-  /** Nor has all been here since that it had at the beginning of a session. */
-  readonly isCatchingUp: boolean
+  /** It has told here what it knows beyond its lanes. */
+  readonly isBriefed: boolean
   position(lane: Lane): LanePosition
   /** What is durable of it. */
   durable(lane: Lane): Offset
@@ -45,8 +47,9 @@ export interface ReplicaKeeper {
   follow(lane: Lane, progress: LaneProgress): Promise<void>
   heard(reading: Reading, offset: Offset): void
   heeded(event: ThresholdEvent, offset: Offset): void
-  /** Of one that is new, all is here that it had when it came. */
-  caughtUp(): void
+  learned(series: KnownSeries): void
+  /** That was all that it knows. */
+  briefed(): void
 }
 
 /** What a downlink needs from the gateway around it. */
@@ -84,8 +87,6 @@ interface Parts {
 export class Downlink {
   readonly #parts: Parts
   #keeper: ReplicaKeeper | null = null
-  /** Where the lanes of one that is new ended when it came; null when all that is here. */
-  #newUpTo: Record<Lane, LanePosition> | null = null
   #heardAt: Millis
   #over = false
   #stopWatch: () => void = () => {}
@@ -150,6 +151,9 @@ export class Downlink {
         this.#follow(request.lanes)
         this.#say(this.#keeper ? this.#stored(this.#keeper) : { kind: 'beat' })
         break
+      case 'briefing':
+        this.#learn(request, done)
+        return
       case 'rules':
         host.mergeRules(request.sets)
         break
@@ -159,7 +163,7 @@ export class Downlink {
     done(null)
   }
 
-  async #greet({ version, site, gateway, epoch, lanes }: Extract<Request, { kind: 'hello' }>): Promise<void> {
+  async #greet({ version, site, gateway, epoch }: Extract<Request, { kind: 'hello' }>): Promise<void> {
     const { session, host, up } = this.#parts
     if (site !== host.site || gateway !== session.peer)
       throw new OperatorError(
@@ -174,10 +178,10 @@ export class Downlink {
     await new Promise<void>((resolve, reject) => host.whenDurable((error) => (error ? reject(error) : resolve())))
     if (this.#over) return
     this.#keeper = keeper
-    this.#newUpTo = keeper.isCatchingUp ? lanes : null
     // Of one that was met and had nothing then, all is heard that it still has: there may be copies of what was taken in here since.
     const have = keeper.isNew ? null : byLane((lane) => keeper.position(lane))
-    this.#say({ kind: 'welcome', version: PROTOCOL_VERSION, gateway: host.gateway, epoch: host.epoch(), have })
+    const brief = !keeper.isBriefed
+    this.#say({ kind: 'welcome', version: PROTOCOL_VERSION, gateway: host.gateway, epoch: host.epoch(), have, brief })
     up(gateway)
     this.#say(this.#stored(keeper))
   }
@@ -196,15 +200,18 @@ export class Downlink {
       for (const [offset, line] of keeper.accept(lane, value)) this.#take1(keeper, lane, offset, line)
     }
     for (const { lane, gap } of gaps) keeper.declare(lane, gap)
-    const upTo = this.#newUpTo
-    if (upTo && LANES.every((lane) => keeper.position(lane).next >= upTo[lane].next)) {
-      this.#newUpTo = null
-      keeper.caughtUp()
-    }
     host.whenDurable((error) => {
       if (!error && !this.#over) this.#say(this.#stored(keeper))
       done(error)
     })
+  }
+
+  #learn(briefing: Briefing, done: (error: Error | null) => void): void {
+    const keeper = this.#keeper
+    if (!keeper) throw new OperatorError('PEER_UNGREETED', 'a briefing came before a hello')
+    for (const series of seriesOf(briefing)) keeper.learned(series)
+    if (briefing.last) keeper.briefed()
+    this.#parts.host.whenDurable(done)
   }
 
   #take1(keeper: ReplicaKeeper, lane: Lane, offset: Offset, line: string): void {

@@ -401,6 +401,7 @@ export class Failover {
           site: settings.site,
           gateway: settings.gateway,
           rules: () => Object.fromEntries(machine.ruleSets),
+          known: () => machine.known(),
           startEpoch: async () => {
             if (!this.#clearing.located)
               throw new RetryableError('OWN_CHAIN_UNKNOWN', 'the centre has to say first what it has of this gateway')

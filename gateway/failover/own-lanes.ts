@@ -52,7 +52,7 @@ export class OwnLanes {
   }
 
   /** The lanes as they are copied to a peer. */
-  copied(): Omit<UplinkHost, 'site' | 'gateway' | 'rules' | 'startEpoch'> {
+  copied(): Omit<UplinkHost, 'site' | 'gateway' | 'rules' | 'known' | 'startEpoch'> {
     const outbox = this.#outbox
     return {
       epoch: () => this.epoch,

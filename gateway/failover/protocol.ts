@@ -8,6 +8,7 @@ import {
   type StreamSequence,
 } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
+import { type Briefing, readBriefing } from './briefing.ts'
 
 /** Where a lane of the sender stands. */
 export interface LanePosition {
@@ -41,6 +42,8 @@ export type Request =
   | { kind: 'blocks'; blocks: readonly BlockPart[]; gaps: readonly { lane: Lane; gap: Gap }[] }
   | { kind: 'beat'; lanes: Record<Lane, LaneProgress> }
   | { kind: 'rules'; sets: Record<string, SharedRules> }
+  /** To one that has asked for it, behind all that its lanes had: what their readings do not say. */
+  | ({ kind: 'briefing' } & Briefing)
   /** Everything is handed over: the sender is about to stop. */
   | { kind: 'leaving' }
 
@@ -51,7 +54,15 @@ export interface BlockPart {
 
 /** What it is answered. */
 export type Answer =
-  | { kind: 'welcome'; version: number; gateway: string; epoch: string; have: Record<Lane, LanePosition> | null }
+  /** `brief`: it was never told what the sender knows beyond its lanes. */
+  | {
+      kind: 'welcome'
+      version: number
+      gateway: string
+      epoch: string
+      have: Record<Lane, LanePosition> | null
+      brief?: boolean
+    }
   /**
    * Everything before `next` is on disk here. When it was heard, `head` own readings had been accepted, of which those before
    * `settled` had left, but for those of `skipped`, which have copies that leave in their place. null when that cannot be told right
@@ -105,6 +116,11 @@ export function decodeRequest(bytes: Buffer): Request {
     case 'beat':
       if (!isByLane(head['lanes'])) throw invalid("its 'beat' has no lanes")
       return head as unknown as Request
+    case 'briefing': {
+      const briefing = readBriefing(head)
+      if (!briefing) throw invalid("its 'briefing' says nothing that is known here")
+      return { kind: 'briefing', ...briefing }
+    }
     case 'rules':
     case 'leaving':
       return head as unknown as Request

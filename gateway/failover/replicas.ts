@@ -1,6 +1,7 @@
 import { decodeLine, type Lane, type Offset, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import { linesOf, type ReplicaAccess } from '../outbox/index.ts'
+import type { KnownSeries } from '../state/index.ts'
 import type { ReplicaKeeper } from './downlink.ts'
 import type { LanePosition, LaneProgress } from './protocol.ts'
 import { fingerprint, type Twins } from './twins.ts'
@@ -18,7 +19,7 @@ export interface ReplicaStore {
 export interface Listener {
   hear(origin: string, reading: Reading, offset: Offset): boolean
   heed(origin: string, event: ThresholdEvent, offset: Offset): readonly ThresholdEvent[]
-  caughtUp(origin: string): void
+  learn(origin: string, series: KnownSeries): void
 }
 
 interface Parts {
@@ -37,7 +38,6 @@ interface Parts {
 export class Replicas {
   readonly #parts: Parts
   readonly #replicas = new Map<string, ReplicaAccess>()
-  readonly #catchingUp = new Set<string>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -76,12 +76,11 @@ export class Replicas {
   async keeper(origin: string): Promise<ReplicaKeeper> {
     const { machine, tell } = this.#parts
     const isNew = !this.#replicas.has(origin)
-    if (isNew) this.#catchingUp.add(origin)
     const replica = await this.of(origin)
     return {
       origin,
       isNew,
-      isCatchingUp: this.#catchingUp.has(origin),
+      isBriefed: replica.briefed,
       position: (lane): LanePosition => replica.end(lane),
       durable: (lane) => replica.lane(lane).head,
       *accept(lane: Lane, value: Buffer) {
@@ -95,10 +94,8 @@ export class Replicas {
         return replica.follow(lane, { next, sequence }, tail)
       },
       heard: (reading, offset) => this.hear(origin, reading, offset),
-      caughtUp: () => {
-        this.#catchingUp.delete(origin)
-        machine.caughtUp(origin)
-      },
+      learned: (series) => machine.learn(origin, series),
+      briefed: () => replica.wasBriefed(),
       heeded: (event, offset) => tell(machine.heed(origin, event, offset)),
     }
   }

@@ -96,6 +96,8 @@ export class Takeover {
     if (known) Object.assign(known, { epoch, present: true })
     this.#notBefore.delete(`${peer}/${epoch}`)
     await this.#busy
+    // Under whichever epoch they spoke to it: it decides them again.
+    for (const origin of this.#adopted) if (gatewayOf(origin) === peer) this.#handBack(origin)
     await this.#giveBack(`${peer}/${epoch}`)
   }
 
@@ -163,10 +165,17 @@ export class Takeover {
   }
 
   async #giveBack(origin: string): Promise<void> {
+    const wasAdopted = this.#handBack(origin)
+    if ((await this.#stopCarrying(origin)) && !wasAdopted) this.#parts.events.gaveBack(origin)
+  }
+
+  /** Its alarms are decided by its gateway again. @returns false when they were not decided here */
+  #handBack(origin: string): boolean {
     const { machine, events } = this.#parts
-    const wasAdopted = this.#adopted.delete(origin)
-    if (wasAdopted) machine.handBack(origin)
-    if ((await this.#stopCarrying(origin)) || wasAdopted) events.gaveBack(origin)
+    if (!this.#adopted.delete(origin)) return false
+    machine.handBack(origin)
+    events.gaveBack(origin)
+    return true
   }
 
   async #stopCarrying(origin: string): Promise<boolean> {

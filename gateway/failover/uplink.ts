@@ -11,6 +11,8 @@ import {
 } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import { Backoff, type Clock, pause, type Random } from '../../sync/runtime/index.ts'
+import type { KnownSeries } from '../state/index.ts'
+import { briefings } from './briefing.ts'
 import type { PeerDialer, PeerSession } from './link/index.ts'
 import {
   type Answer,
@@ -59,6 +61,8 @@ export interface UplinkHost {
   ): Promise<{ blocks: readonly Omit<OwnBlock, 'lane'>[]; gaps: readonly Gap[]; next: Offset }>
   onBlocks(listener: (blocks: readonly OwnBlock[]) => void): () => void
   rules(): Record<string, SharedRules>
+  /** All that is known of series and their alarms. */
+  known(): Iterable<KnownSeries>
   /**
    * The peer has records under our epoch that we do not have: number on under a new one.
    *
@@ -240,7 +244,7 @@ export class Uplink {
       this.#refusal = null
       events.up(peer)
       this.shareRules()
-      await this.#stream(start, stored, send, inStep, over.signal)
+      await this.#stream(start, stored, send, answer.brief === true, inStep, over.signal)
     } catch (error) {
       end(describeError(error), error instanceof OperatorError ? { code: error.code, message: error.message } : null)
     } finally {
@@ -287,12 +291,14 @@ export class Uplink {
     sent: Record<Lane, Offset>,
     stored: Readonly<Record<Lane, Offset>>,
     send: (message: Parameters<typeof encodeMessage>[0]) => Promise<void>,
+    brief: boolean,
     inStep: () => void,
     signal: AbortSignal,
   ): Promise<void> {
     const { host } = this.#parts
     let underWay = 0
     let liveBytes = 0
+    let toBrief = brief
     this.#live = []
     const stopListening = host.onBlocks((blocks) => {
       this.#live.push(...blocks)
@@ -334,6 +340,11 @@ export class Uplink {
         const behind = LANES.filter((lane) => host.head(lane) > sent[lane])
         if (behind.length > 0) {
           await this.#catchUp(sent, sendParts)
+          continue
+        }
+        if (toBrief) {
+          toBrief = false
+          for (const briefing of briefings(host.known())) await send({ kind: 'briefing', ...briefing })
           continue
         }
         const isStored = LANES.every((lane) => stored[lane] >= sent[lane])

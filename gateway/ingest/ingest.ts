@@ -2,7 +2,15 @@ import type { Lane, Millis, Offset, StopAcceptingError } from '../../sync/contra
 import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
 import type { Acceptor, Done, Publish, Verdict } from './acceptor.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
-import { type DecodeLimits, type DecodeProblem, decodePayload, heed, tooOld, unknownTopic } from './decode/index.ts'
+import {
+  type DecodeLimits,
+  type DecodeProblem,
+  type DecodeResult,
+  decodePayload,
+  heed,
+  tooOld,
+  unknownTopic,
+} from './decode/index.ts'
 import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
 import type { Unreleased } from './unreleased.ts'
 
@@ -40,10 +48,21 @@ export type IngestCounter =
   | 'shed'
   /** Publishes not acknowledged because the outbox takes nothing. */
   | 'refused'
+  /** Readings taken although they are too far ahead of this gateway's clock, which is behind. */
+  | 'aheadOfClock'
+
+/** What is known of the own clock; see `ClockWatch`. */
+export interface ClockOpinion {
+  readonly maxFuture: Millis
+  readonly listening: boolean
+  refused(device: string): boolean
+  heard(device: string, time: Millis, received: Millis): void
+}
 
 export interface IngestParts {
   topics: TopicMap
   limits: DecodeLimits
+  clock: ClockOpinion
   admission: AdmissionSettings
   machine: Machine
   journal: Journal
@@ -130,7 +149,7 @@ export class Ingest implements Acceptor {
   }
 
   #store(match: TopicMatch | null, publish: Publish): Verdict {
-    const { unreleased, limits, count } = this.#parts
+    const { unreleased, count } = this.#parts
     const { clientId, messageId, qos, received, said } = publish
     // A will has no packet identifier: nobody repeats it, and nobody would release it.
     if (qos === 2 && messageId !== 0) {
@@ -143,7 +162,7 @@ export class Ingest implements Acceptor {
     if (match === null) return this.#keepDeadLetter(publish, unknownTopic(publish.topic), false)
     const heeded = said === undefined ? match : heed(match, said)
     if ('code' in heeded) return this.#keepDeadLetter(publish, heeded, false)
-    const { readings, problem } = decodePayload(heeded, publish.payload, received, limits)
+    const { readings, problem } = this.#decode(heeded, publish)
     const oldest = said?.expiry == null ? Number.NEGATIVE_INFINITY : received - said.expiry
     let stale: Reading | null = null
     let stored = false
@@ -153,6 +172,24 @@ export class Ingest implements Acceptor {
     }
     const fault = problem ?? (stale === null ? null : tooOld(stale, received, said?.expiry ?? 0))
     return fault === null ? STORED : this.#keepDeadLetter(publish, fault, stored)
+  }
+
+  /** Nobody is taken for being ahead while it may be this gateway that is behind. */
+  #decode(match: TopicMatch, { payload, received }: Publish): DecodeResult {
+    const { limits, clock, count } = this.#parts
+    const decoded = (): DecodeResult => {
+      const { maxFuture } = clock
+      return decodePayload(match, payload, received, maxFuture === limits.maxFuture ? limits : { ...limits, maxFuture })
+    }
+    let result = decoded()
+    if (result.problem?.code === 'TIME_IN_FUTURE' && clock.refused(match.device)) result = decoded()
+    if (!clock.listening) return result
+    for (const { device, time } of result.readings) {
+      if (time === undefined) continue
+      clock.heard(device, time, received)
+      if (time > received + limits.maxFuture) count('aheadOfClock')
+    }
+    return result
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { ClockBehind } from '../clock/index.ts'
 import type { GatewayStatus } from './status.ts'
 
 /** `ok`; `degraded`: it takes readings, and somebody should look; `closed`: devices have to go elsewhere. */
@@ -15,7 +16,7 @@ export interface Health {
 }
 
 /** What a gateway's status means for whoever only wants to know whether all is well. */
-export function healthOf({ link, outbox, failover, handover }: Omit<GatewayStatus, 'health'>): Health {
+export function healthOf({ link, outbox, failover, handover, clock }: Omit<GatewayStatus, 'health'>): Health {
   const closed: Problem[] = []
   const degraded: Problem[] = []
   if (handover.stage !== 'none')
@@ -28,6 +29,7 @@ export function healthOf({ link, outbox, failover, handover }: Omit<GatewayStatu
   else if (failover?.degraded)
     degraded.push({ code: 'DURABILITY_DEGRADED', message: 'no peer is in step: what is acknowledged is on one disk' })
   if (link.link === 'down') degraded.push({ code: 'LINK_DOWN', message: 'the centre cannot be reached' })
+  if (clock.behind) degraded.push({ code: 'CLOCK_BEHIND', message: clockProblem(clock.behind) })
   for (const { gateway, present, leaving, refusal } of failover?.peers ?? []) {
     if (!present) degraded.push(refusal ? refused(gateway, refusal) : away(gateway))
     else if (leaving) degraded.push({ code: 'PEER_LEFT', message: `${gateway} has handed over, and takes no devices` })
@@ -35,6 +37,16 @@ export function healthOf({ link, outbox, failover, handover }: Omit<GatewayStatu
   const problems = [...closed, ...degraded]
   return { state: closed.length > 0 ? 'closed' : degraded.length > 0 ? 'degraded' : 'ok', problems }
 }
+
+const SAID: Readonly<Record<ClockBehind['says'], string>> = {
+  centre: 'the clock of the centre is ahead of it',
+  calendar: 'it was never set',
+  devices: 'most devices that tell the time are ahead of it',
+  outbox: 'the outbox has what was stored later',
+}
+
+const clockProblem = ({ says, by }: ClockBehind): string =>
+  `the clock of this gateway is behind${by === null ? '' : ` by ${Math.round(by / 60_000)} min`}: ${SAID[says]}; set it, with chrony for example`
 
 const away = (gateway: string): Problem => ({ code: 'PEER_AWAY', message: `${gateway} cannot be reached` })
 

@@ -1,5 +1,6 @@
 import type { Millis } from '../../sync/contract/index.ts'
 import type { ForwarderStatus } from '../../sync/forward/index.ts'
+import type { ClockBehind } from '../clock/index.ts'
 import type { FailoverCounter, FailoverStatus } from '../failover/index.ts'
 import type { IngestCounter } from '../ingest/index.ts'
 import type { MqttCounter } from '../ingest/mqtt/index.ts'
@@ -30,6 +31,8 @@ export interface GatewayStatus {
   /** How it stands with the other gateways; null when it is configured to be alone. */
   failover: FailoverStatus | null
   handover: HandoverStatus
+  /** What is known against the own clock; null when nothing is. */
+  clock: { behind: ClockBehind | null }
   /** What all of this means. */
   health: Health
   counters: Partial<Record<IngestCounter | MqttCounter | FailoverCounter, number>>

@@ -1,4 +1,5 @@
 import type { Bytes, Millis, Offset } from '../../sync/contract/index.ts'
+import { CLOCK_NEVER_SET } from '../clock/index.ts'
 import { GIVEN_UP, type Segment, storedBytes } from './segments.ts'
 
 /** What the outbox holds of one lane, as far as its bounds are concerned. */
@@ -97,9 +98,6 @@ export function planEviction(extent: LaneExtent): Eviction | null {
   const oldest = candidates[0]
   return oldest ? { kind: 'drop', from: oldest.segment.first, to: oldest.end } : null
 }
-
-/** No gateway with a clock that was ever set says that it is earlier than this. */
-const CLOCK_NEVER_SET: Millis = Date.UTC(2020)
 
 /**
  * The oldest segment of the backlog if all of it is older than `maxAge`; null when there is none. What was committed before

@@ -1,5 +1,5 @@
 import { describeError, type Millis, StopAcceptingError } from '../../sync/contract/index.ts'
-import type { Clock } from '../../sync/runtime/index.ts'
+import { type Clock, pause } from '../../sync/runtime/index.ts'
 import type { WriteOp } from '../ports/index.ts'
 
 /** What a commit is made of; called synchronously, so that all parts describe the same instant. */
@@ -24,14 +24,18 @@ export type DurableCallback = (error: Error | null) => void
  *       +------------------+------end()------------+-------------> over (for good; the owner makes a new one)
  *
  * Exactly one write is in flight. Whatever arrives during it waits, and goes together in the next one: under load a
- * commit holds thousands of records, at rest a record waits for nothing but its own fsync. Callbacks fire in the order in
- * which they were given.
+ * commit holds thousands of records, at rest a record waits for nothing but its own fsync. In between, when several wait
+ * already, writes begin some milliseconds apart (as with PostgreSQL's `commit_delay` and `commit_siblings`): what each costs beside its records
+ * would fill the processor first. Callbacks fire in the order in which they were given.
  */
 export class GroupCommit {
   #state: 'idle' | 'scheduled' | 'writing' | 'over' = 'idle'
   readonly #write: (ops: readonly WriteOp[]) => Promise<void>
   readonly #parts: CommitParts
-  readonly #clock: Pick<Clock, 'now' | 'soon'>
+  readonly #clock: Clock
+  readonly #spacing: Millis
+  /** When the newest write began. */
+  #began = Number.NEGATIVE_INFINITY
   #waiting: DurableCallback[] = []
   #extra: WriteOp[] = []
   /** Something was gathered since the last cut. */
@@ -40,11 +44,9 @@ export class GroupCommit {
   /** Resolves when no write is in flight. */
   #quiet: Promise<void> = Promise.resolve()
 
-  constructor(
-    write: (ops: readonly WriteOp[]) => Promise<void>,
-    parts: CommitParts,
-    clock: Pick<Clock, 'now' | 'soon'>,
-  ) {
+  /** @param spacing of writes that several wait for, from beginning to beginning */
+  constructor(write: (ops: readonly WriteOp[]) => Promise<void>, parts: CommitParts, clock: Clock, spacing: Millis) {
+    this.#spacing = spacing
     this.#write = write
     this.#parts = parts
     this.#clock = clock
@@ -90,6 +92,9 @@ export class GroupCommit {
   async #run(): Promise<void> {
     this.#state = 'writing'
     while (this.#state === 'writing' && this.#wanted) {
+      if (this.#waiting.length > 1) await pause(this.#clock, this.#began + this.#spacing - this.#clock.monotonic())
+      if (this.#isOver()) return
+      this.#began = this.#clock.monotonic()
       this.#wanted = false
       const callbacks = this.#waiting
       const ops = this.#extra
@@ -106,6 +111,10 @@ export class GroupCommit {
       for (const callback of callbacks) callback(null)
     }
     if (this.#state === 'writing') this.#state = 'idle'
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over'
   }
 
   #fail(error: unknown, callbacks: readonly DurableCallback[]): void {

@@ -1,4 +1,4 @@
-import type { Lane, Offset } from '../../sync/contract/index.ts'
+import type { Lane, Millis, Offset } from '../../sync/contract/index.ts'
 import type { Cursor, Gap } from '../../sync/forward/index.ts'
 import type { KeyValueStore, WriteOp } from '../ports/index.ts'
 import { type BlockHeader, soundBlock, soundHeader } from './block.ts'
@@ -16,6 +16,8 @@ export interface LoadedLane {
   state: LaneState
   mend: WriteOp[]
   damaged: Gap[]
+  /** When its newest block was committed; null when there is none. */
+  lastCommit: Millis | null
 }
 
 /** Reads the few entries that say where a lane stands; its cost does not depend on the backlog. */
@@ -60,7 +62,7 @@ export async function loadLane(store: KeyValueStore, lane: Lane, limits: BlockLi
     lineage: current?.lineage ?? last?.lineage ?? 0,
   })
   if (last) await coverOldest(store, state)
-  return { state, mend, damaged: fresh }
+  return { state, mend, damaged: fresh, lastCommit: last?.committedAt ?? null }
 }
 
 interface DamagedBlock {

@@ -1,4 +1,4 @@
-import { LANES, type Lane, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import { LANES, type Lane, type Millis, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
@@ -19,7 +19,11 @@ export interface OpeningParts {
   disk: Disk
   dir: string
   owner: Owner
-  settings: { block: BlockLimits; compression: boolean }
+  settings: {
+    /** `spacing`: of commits that several wait for, from beginning to beginning. */
+    block: BlockLimits & { spacing: Millis }
+    compression: boolean
+  }
   clock: Clock
   random: Random
   keeper: StateKeeper
@@ -52,6 +56,8 @@ export class Opening {
   readonly lanes: Lanes
   /** Damage found while opening. */
   readonly damaged: readonly (readonly [Lane, Gap])[]
+  /** When the newest block that was found was committed; null when there was none. */
+  readonly lastCommit: Millis | null
   events: OpeningEvents = { committed() {}, replicated() {}, failed() {} }
   readonly #replicas = new Map<string, Replica>()
   readonly #parts: OpeningParts
@@ -69,6 +75,7 @@ export class Opening {
     identity: Identity,
     lanes: Lanes,
     damaged: readonly (readonly [Lane, Gap])[],
+    lastCommit: Millis | null,
     replayFrom: Offset,
   ) {
     this.#parts = parts
@@ -76,6 +83,7 @@ export class Opening {
     this.#identity = identity
     this.lanes = lanes
     this.damaged = damaged
+    this.lastCommit = lastCommit
     this.#replayFrom = replayFrom
     this.#commit = new GroupCommit(
       (ops) => store.write(ops, { sync: true }),
@@ -100,6 +108,7 @@ export class Opening {
         failed: (error) => this.events.failed(error),
       },
       parts.clock,
+      parts.settings.block.spacing,
     )
   }
 
@@ -134,7 +143,9 @@ export class Opening {
       await keeper.rebuild(storedState(store, replayFrom, heard))
       const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
       const damaged = all.flatMap((lane) => lane.damaged.map((gap) => [lane.state.lane, gap] as const))
-      const opening = new Opening(parts, store, identity, lanes, damaged, replayFrom)
+      const commits = all.flatMap(({ lastCommit }) => lastCommit ?? [])
+      const lastCommit = commits.length === 0 ? null : Math.max(...commits)
+      const opening = new Opening(parts, store, identity, lanes, damaged, lastCommit, replayFrom)
       for (const replica of replicas) opening.#replicas.set(replica.origin, replica)
       const mend = [...all.flatMap((lane) => lane.mend), ...mended]
       if (mend.length > 0) await opening.commit(mend)

@@ -249,6 +249,11 @@ export class Outbox {
     return found
   }
 
+  /** When the newest block was committed that was there before this process; null when there was none. */
+  get lastCommit(): Millis | null {
+    return this.#opening.lastCommit
+  }
+
   status(): OutboxStatus {
     const { lanes, epoch } = this.#opening
     const laneStatus = (lane: Lane): LaneStatus => {

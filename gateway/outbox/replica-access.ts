@@ -40,6 +40,15 @@ export class ReplicaAccess {
     return this.#replica.patched
   }
 
+  /** Its gateway has told what it knows beyond its lanes. */
+  get briefed(): boolean {
+    return this.#replica.briefed
+  }
+
+  wasBriefed(): void {
+    this.#host().attach(this.#replica.wasBriefed())
+  }
+
   /** The lane as a forwarder sees it. */
   lane(lane: Lane): LaneSource {
     return this.#readers[lane]

@@ -10,6 +10,7 @@ import { decodeNote, encodeNote } from './note.ts'
 import type { Lanes } from './opening.ts'
 
 const PATCHED_KEY = namedKey('m', 'patched')
+const BRIEFED_KEY = namedKey('m', 'briefed')
 const HEAR_KEY = namedKey('m', 'hear')
 
 /** Records of a lane as they came back from the centre: a pack. */
@@ -31,9 +32,11 @@ export class Replica {
   readonly lanes: Lanes
   readonly #prefix: Buffer
   #patched: boolean
+  #briefed: boolean
   #hearFrom: Offset
 
-  private constructor(origin: string, lanes: Lanes, patched: boolean, hearFrom: Offset) {
+  private constructor(origin: string, lanes: Lanes, patched: boolean, briefed: boolean, hearFrom: Offset) {
+    this.#briefed = briefed
     this.#hearFrom = hearFrom
     this.origin = origin
     this.lanes = lanes
@@ -55,13 +58,25 @@ export class Replica {
     const lanes = { readings: readings.state, events: events.state, deadletters: deadletters.state }
     const patched = decodeNote<boolean>(await space.get(PATCHED_KEY)) === true
     const mend = [readings, events, deadletters].flatMap((lane) => lane.mend)
+    const briefed = decodeNote<boolean>(await space.get(BRIEFED_KEY)) === true
     const hearFrom = decodeNote<Offset>(await space.get(HEAR_KEY)) ?? readings.state.tail
-    return { replica: new Replica(origin, lanes, patched, hearFrom), mend: inKeySpace(prefix, mend) }
+    return { replica: new Replica(origin, lanes, patched, briefed, hearFrom), mend: inKeySpace(prefix, mend) }
   }
 
   /** Some of it came back from the centre: running checksums do not say any more what they said at its gateway. */
   get patched(): boolean {
     return this.#patched
+  }
+
+  /** Its gateway has told what it knows beyond its lanes. */
+  get briefed(): boolean {
+    return this.#briefed
+  }
+
+  /** The write that keeps that. */
+  wasBriefed(): WriteOp[] {
+    this.#briefed = true
+    return this.ops([{ type: 'put', key: BRIEFED_KEY, value: encodeNote(true) }])
   }
 
   /** Readings from here on are needed to rebuild the state machine. */

@@ -1,7 +1,7 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
 import { type ActionNote, type Alarm, type AlarmSnapshot, earliest, type Ours, type Transition } from './alarm.ts'
 import type { Action } from './lifecycle.ts'
-import type { PeerTold } from './told.ts'
+import type { KnownAlarm, PeerTold } from './told.ts'
 
 /** What is stored of a group. */
 export interface GroupSnapshot {
@@ -118,11 +118,6 @@ export class AlarmGroup {
     for (const alarm of this.alarms) alarm.follow()
   }
 
-  /** Whoever decides has seen to all that readings have shown up to now. */
-  forgetUntold(): void {
-    for (const alarm of this.alarms) alarm.forgetUntold()
-  }
-
   /** It is decided here from now on, by this gateway's clock, that says `at`: nothing was heard later than that. */
   takeOver(at: Millis): void {
     const state = this.#state
@@ -134,6 +129,11 @@ export class AlarmGroup {
   /** See `Alarm.heed`. */
   heed(alarm: Alarm, told: PeerTold, decides: boolean): boolean {
     return alarm.heed(told, decides, this.#state.last)
+  }
+
+  /** See `Alarm.learn`. */
+  learn(alarm: Alarm, known: KnownAlarm): boolean {
+    return alarm.learn(known, this.#state.last)
   }
 
   /** See `Alarm.settle`. */

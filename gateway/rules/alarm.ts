@@ -24,7 +24,7 @@ import {
   settle,
   type TimingState,
 } from './timing.ts'
-import { type Cause, isCause, lifeTold, type PeerTold } from './told.ts'
+import { type Cause, isCause, type KnownAlarm, lifeTold, type PeerTold } from './told.ts'
 import { type Shown, Untold } from './untold.ts'
 
 /** Everything that an alarm remembers; plain data, as it is stored. */
@@ -252,11 +252,6 @@ export class Alarm {
     if (this.#untold.isEmpty) this.#countAsTold()
   }
 
-  /** Whoever decides has seen to all that readings have shown up to now, in a way that need not be known here. */
-  forgetUntold(): void {
-    this.#untold.take()
-  }
-
   /**
    * Another gateway has told of it.
    *
@@ -272,8 +267,30 @@ export class Alarm {
     return true
   }
 
+  /** What another gateway may lack that has heard the readings up to `last`; null when nothing was ever told of it. */
+  known(last: Reading): KnownAlarm | null {
+    if (this.#transition === 0) return null
+    const { metric, value, received, time, seq, session, life } = last
+    const reading = { metric, value, received, time, seq, session, life }
+    const { cleared } = this.#timing
+    return { name: this.name, since: this.#since, transition: this.#transition, life: this.#life, cleared, reading }
+  }
+
+  /** Takes that from another gateway. @returns false when as much is known here */
+  learn(known: KnownAlarm, last: Reading): boolean {
+    if (!this.isBehind(known)) return false
+    const { since, transition, life, cleared, reading } = known
+    this.#since = since
+    this.#transition = transition
+    this.#life = life
+    this.#countAs(life.condition, cleared ?? 0)
+    // Readings before it may come yet, from a third gateway.
+    this.#toldTo = isLater(last, reading) ? null : reading
+    return true
+  }
+
   /** Whether more was told of it than is known here. */
-  isBehind({ since, transition }: PeerTold): boolean {
+  isBehind({ since, transition }: Pick<PeerTold, 'since' | 'transition'>): boolean {
     return since > this.#since || (since === this.#since && transition > this.#transition)
   }
 

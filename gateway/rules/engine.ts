@@ -10,7 +10,7 @@ import { type GroupKeeper, isFlood, type StoredEngine, type StoredGroup } from '
 import { isLater } from './later.ts'
 import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
-import { readTold } from './told.ts'
+import { type KnownAlarm, readTold } from './told.ts'
 
 /** The groups that hear one series. */
 interface Slot {
@@ -170,15 +170,6 @@ export class Engine {
     }
   }
 
-  /** Whoever decides the device has seen to all that its readings have shown up to now. */
-  forgetUntold(device: string): void {
-    for (const held of this.#groupsOf(device)) {
-      held.group.forgetUntold()
-      this.#urgent(held)
-      this.#schedule(held)
-    }
-  }
-
   /** The device is decided here from now on. */
   takeOver(device: string, at: Millis): void {
     this.#following.delete(device)
@@ -265,6 +256,26 @@ export class Engine {
     this.#urgent(held)
     this.#schedule(held)
     return events
+  }
+
+  /** What there is to know of the alarms of a series beyond its readings. */
+  *known(device: string, metric: string): Iterable<KnownAlarm> {
+    for (const { group } of this.#slots.get(device)?.get(metric)?.groups ?? [])
+      for (const alarm of group.alarms) {
+        const known = alarm.known(group.last)
+        if (known) yield known
+      }
+  }
+
+  /** Takes that from another gateway, of the series of this reading. */
+  learn(reading: Reading, known: readonly KnownAlarm[]): void {
+    if (!this.#slots.get(reading.device)?.has(reading.metric)) this.#slotOf(reading, [])
+    for (const one of known) {
+      const found = this.#find(reading.device, one.name)
+      if (!found?.held.group.learn(found.alarm, one)) continue
+      this.#urgent(found.held)
+      this.#schedule(found.held)
+    }
   }
 
   /** Every alarm of every series that was heard of. */

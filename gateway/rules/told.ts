@@ -38,6 +38,16 @@ export const isCause = (cause: Cause, { metric, value, received, time, seq }: Re
   time === cause.time &&
   seq === cause.seq
 
+const causeSchema = z.object({
+  metric: z.string(),
+  value: z.union([z.number(), z.boolean(), z.string()]),
+  received: z.number(),
+  time: z.number().optional(),
+  seq: z.number().optional(),
+  session: z.string().optional(),
+  life: z.number().optional(),
+})
+
 const facts = z.object({
   state: z.object({
     after: z.enum([
@@ -53,16 +63,29 @@ const facts = z.object({
   }),
   condition: z.object({ after: z.string().nullable() }),
   until: z.number().optional(),
-  reading: z.object({
-    metric: z.string(),
-    value: z.union([z.number(), z.boolean(), z.string()]),
-    received: z.number(),
-    time: z.number().optional(),
-    seq: z.number().optional(),
-    session: z.string().optional(),
-    life: z.number().optional(),
-  }),
+  reading: causeSchema,
 })
+
+/** What there is to know of an alarm that its readings do not say: enough for a gateway that begins with nothing to go on with it. */
+export const knownAlarmSchema = z.object({
+  name: z.string(),
+  since: z.number(),
+  transition: z.number(),
+  life: z.object({
+    condition: z.string().nullable(),
+    acknowledged: z.boolean(),
+    latched: z.boolean(),
+    shelvedUntil: z.number().nullable(),
+    suppressed: z.boolean(),
+    outOfService: z.boolean(),
+  }),
+  /** Event time of the newest clearing; null before the first. */
+  cleared: z.number().nullable(),
+  /** The last one that was looked at for it. */
+  reading: causeSchema,
+})
+
+export type KnownAlarm = z.infer<typeof knownAlarmSchema>
 
 /** Reads what another gateway told; null when that is of no alarm, or of a version that says it otherwise. */
 export function readTold({ since, transition, time: at, type, data }: ThresholdEvent): PeerTold | null {

@@ -22,6 +22,7 @@ import {
 } from '../rules/index.ts'
 import { Entry, type StoredSeries } from './entry.ts'
 import { FailoverBook, type FailoverChange } from './failover-book.ts'
+import type { KnownSeries } from './known.ts'
 import { partKind } from './part-names.ts'
 import { type NamedRules, RuleBook } from './rule-book.ts'
 import { Series } from './series.ts'
@@ -56,8 +57,8 @@ export class StateMachine implements StateKeeper {
   readonly #queue = new Set<Entry>()
   /** How far the lanes of peers were heard. */
   #heard = new Heard()
-  /** Origins whose devices are decided here. */
-  readonly #adopted = new Set<Origin>()
+  /** Gateways whose devices are decided here. */
+  readonly #adopted = new Set<string>()
 
   constructor(settings: MachineSettings) {
     this.#settings = settings
@@ -111,23 +112,45 @@ export class StateMachine implements StateKeeper {
     return this.#engine.heed(event, home !== undefined && home !== OWN && gatewayOf(home) === gatewayOf(origin))
   }
 
-  /**
-   * All is heard here that an origin had which is new here. What its readings have shown before was seen to by its gateway, also where that
-   * knew more than they say: of an alarm that began elsewhere, and was told of there.
-   */
-  caughtUp(origin: Origin): void {
-    for (const device of this.#devicesOf(origin)) this.#engine.forgetUntold(device)
+  /** All that is known of series, for a gateway that begins with nothing. */
+  *known(): Iterable<KnownSeries> {
+    for (const series of this.#devices.values())
+      for (const {
+        device,
+        metric,
+        via,
+        series: { last },
+      } of series.values())
+        yield { last, home: via, alarms: [...this.#engine.known(device, metric)] }
   }
 
-  /** Devices that spoke to `origin` last are decided here from now on. What there is to tell of them is told when time goes on. */
+  /** Takes that from a peer, `origin`. What is known here that is later stays. */
+  learn(origin: Origin, { last, home: via, alarms }: KnownSeries): void {
+    const era = this.#rules.era.from
+    const { device } = last
+    if (!this.#find(last)) {
+      // Of a device that spoke to this gateway under an epoch that is over, this is the home again.
+      const theirs = via === OWN ? origin : gatewayOf(via) === this.#settings.gateway ? OWN : via
+      const home = this.#homeOf(device) ?? theirs
+      this.#move(device, home, 0)
+      this.#slices.changed(this.#begin(last, home), null, true)
+    }
+    this.#engine.learn(last, alarms)
+    this.#keepEra(era)
+  }
+
+  /**
+   * Devices that spoke to the gateway of `origin` last, under whichever epoch, are decided here from now on. What there is to tell of them is
+   * told when time goes on.
+   */
   adopt(origin: Origin, now: Millis): void {
-    this.#adopted.add(origin)
+    this.#adopted.add(gatewayOf(origin))
     for (const device of this.#devicesOf(origin)) this.#engine.takeOver(device, now)
   }
 
   /** ... and by the peer again. */
   handBack(origin: Origin): void {
-    this.#adopted.delete(origin)
+    this.#adopted.delete(gatewayOf(origin))
     for (const device of this.#devicesOf(origin)) this.#engine.follow(device)
   }
 
@@ -233,9 +256,12 @@ export class StateMachine implements StateKeeper {
     return event
   }
 
-  /** The last reading of every series. */
+  /** The last reading of every series; of each device the newest first, in whatever order they were heard, or read back after a restart. */
   *lastReadings(): Iterable<Reading> {
-    for (const { series } of this.#queue) yield series.last
+    for (const metrics of this.#devices.values()) {
+      if (metrics.size === 1) for (const { series } of metrics.values()) yield series.last
+      else yield* [...metrics.values()].map(({ series }) => series.last).sort(newestFirst)
+    }
   }
 
   get seriesCount(): number {
@@ -379,13 +405,14 @@ export class StateMachine implements StateKeeper {
       entry.via = home
       this.#slices.changed(entry, null, true)
     }
-    if (home === OWN || this.#adopted.has(home)) this.#engine.takeOver(device, at)
+    if (home === OWN || this.#adopted.has(gatewayOf(home))) this.#engine.takeOver(device, at)
     else this.#engine.follow(device)
   }
 
   #devicesOf(origin: Origin): ReadonlySet<string> {
     const devices = new Set<string>()
-    for (const { device, via } of this.#queue) if (via === origin) devices.add(device)
+    for (const { device, via } of this.#queue)
+      if (via !== OWN && gatewayOf(via) === gatewayOf(origin)) devices.add(device)
     return devices
   }
 
@@ -437,6 +464,12 @@ export class StateMachine implements StateKeeper {
 }
 
 type StoredPart = StoredEngine extends ReadonlyMap<string, infer Part> ? Part : never
+
+/** The same order everywhere, also of what was said at the same time. */
+const newestFirst = (one: Reading, other: Reading): number =>
+  timeOf(other) - timeOf(one) || other.received - one.received || (one.metric < other.metric ? -1 : 1)
+
+const timeOf = ({ time, received }: Reading): Millis => time ?? received
 
 /** The gateway of a peer's origin: what stands before the last slash. */
 const gatewayOf = (origin: Origin): string => origin.slice(0, origin.lastIndexOf('/'))

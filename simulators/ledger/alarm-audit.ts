@@ -17,7 +17,7 @@ export interface AlarmVerdict {
   /** In the stream of events. */
   raised: number
   cleared: number
-  /** The readings say that it happened, and no event does. Must be 0. */
+  /** The readings say that it happened, and no event does, not even by a later reading. Must be 0. */
   missed: number
   /** Events beyond one for each crossing. Must be 0. */
   doubled: number
@@ -80,8 +80,10 @@ export async function auditAlarms(
     verdict[kind]++
     const again = ids.has(event.id)
     ids.add(event.id)
-    const what = crossing(event.device, event.rule, kind, event.data.reading)
-    site.tell(event, { what, again, name: `${event.id} ${kind}`, sequence: message.sequence })
+    const { reading } = event.data
+    const what = crossing(event.device, event.rule, kind, reading)
+    const at = measured(reading)
+    site.tell(event, { what, kind, at, again, name: `${event.id} ${kind}`, sequence: message.sequence })
   }
   const { doubled, missed } = site.judge(complete)
   const surplus = doubled
@@ -97,10 +99,25 @@ type Heard = Pick<StoredReading, 'device' | 'received' | 'time' | 'session' | 's
 /** What an event says that happened. */
 interface Told {
   what: string
+  kind: Kind
+  /** When its reading was measured. */
+  at: Millis
   /** An event with this id was there before. */
   again: boolean
   name: string
   sequence: number
+}
+
+type Kind = 'raised' | 'cleared'
+
+/** A reading that raises or clears an alarm. */
+interface Crossing {
+  what: string
+  kind: Kind
+  /** When it was measured, */
+  at: Millis
+  /** and that which ends it. */
+  until: Millis
 }
 
 /** What is wrong about alarms. */
@@ -183,25 +200,39 @@ function ordersOf(heard: readonly Heard[]): (readonly Heard[])[] {
 
 function compared(threshold: KnownThreshold | null, readings: readonly Heard[], told: readonly Told[]): Wrong {
   const open = new Map<string, number>()
-  if (threshold !== null) for (const what of crossings(threshold, readings)) open.set(what, (open.get(what) ?? 0) + 1)
+  const crossed = threshold === null ? [] : crossings(threshold, readings)
+  for (const { what } of crossed) open.set(what, (open.get(what) ?? 0) + 1)
   const doubled = told.filter(({ what, again }) => {
     const left = open.get(what) ?? 0
     open.set(what, Math.max(0, left - 1))
     return again || left === 0
   })
-  return { doubled, missed: [...open].flatMap(([what, left]) => Array<string>(left).fill(what)) }
+  // Told of by a later reading that shows the same, it was told of late, and is one too many only by name.
+  const isLate = ({ kind, at, until }: Crossing): boolean =>
+    doubled.some((one) => !one.again && one.kind === kind && one.at >= at && one.at < until)
+  const missed = crossed.filter((one) => {
+    const left = open.get(one.what) ?? 0
+    open.set(one.what, Math.max(0, left - 1))
+    return left > 0 && !isLate(one)
+  })
+  return { doubled, missed: missed.map(({ what }) => what) }
 }
 
 /** Every crossing that readings make, in this order. */
-function* crossings({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): Iterable<string> {
+function crossings({ rule, raise, clear }: KnownThreshold, readings: readonly Heard[]): Crossing[] {
+  const found: Crossing[] = []
   let raised = false
   for (const reading of readings) {
     const { device, value } = reading
     const beyond: boolean = raised ? value > clear : value > raise
     if (beyond === raised) continue
     raised = beyond
-    yield crossing(device, rule, raised ? 'raised' : 'cleared', reading)
+    const [kind, at]: [Kind, Millis] = [raised ? 'raised' : 'cleared', measured(reading)]
+    const before = found.at(-1)
+    if (before) before.until = at
+    found.push({ what: crossing(device, rule, kind, reading), kind, at, until: Number.POSITIVE_INFINITY })
   }
+  return found
 }
 
 /** Without what is measured earlier than what was looked at: it changes nothing any more. */
@@ -215,7 +246,8 @@ function inTime(readings: readonly Heard[]): readonly Heard[] {
 }
 
 /** Nothing is measured after it is heard. */
-const measured = ({ time, received }: Heard): Millis => Math.min(time ?? received, received)
+const measured = ({ time, received }: Pick<StoredReading, 'time' | 'received'>): Millis =>
+  Math.min(time ?? received, received)
 
 /**
  * Names a crossing. A device that repeats a reading at another gateway has it received twice, and measured once: only what does not say

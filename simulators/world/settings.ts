@@ -18,7 +18,7 @@ export function settingsOf(name: string, names: readonly string[], durability: '
       maxAge: Number.POSITIVE_INFINITY,
       whenFull: 'reject',
       retainAcked: { bytes: 1e8, age: 3_600_000 },
-      block: { maxRecords: 64, maxBytes: 256 * 1024 },
+      block: { maxRecords: 64, maxBytes: 256 * 1024, spacing: 4 },
       minFree: 0,
       reserve: 0,
       compression: false,

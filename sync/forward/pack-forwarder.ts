@@ -151,10 +151,12 @@ export class PackForwarder {
       if (head && isRival(head, source.epoch) && cursor.sequence > 0 && !replica)
         events.rival(source.lane, head.headers.get(HEADERS.epoch) ?? '')
       if (position.kind === 'rewind') events.rewound(source.lane, position.next, position.why)
-      // The centre may have more than a copy has: what lies between was not read, so the chain is known no further than it was.
       const here = Math.max(cursor.next, source.durable)
-      const end = position.next > here ? cursor.sequence : Math.max(cursor.sequence, position.expected)
-      const sequence = position.kind === 'rewind' ? position.expected : end
+      // Of a chain that is not ours, what others wrote was not read (of another epoch of its gateway, say), nor what a copy lacks: it is known
+      // no further than our newest there.
+      const end = replica ? (own?.sequence ?? 0) : position.expected
+      const known = position.next > here ? cursor.sequence : Math.max(cursor.sequence, end)
+      const sequence = position.kind === 'rewind' ? end : known
       source.moveCursor({ next: Math.min(position.next, here), sequence, streamCreated: facts.created })
     }
     return { position, head }

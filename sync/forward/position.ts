@@ -31,7 +31,7 @@ export interface Findings {
   lineageHere: number | null
   /** Oldest offset that can be read here. */
   localTail: Offset
-  facts: StreamFacts
+  facts: Omit<StreamFacts, 'at'>
 }
 
 /** Where to go on, or why not. */
@@ -66,7 +66,7 @@ export function decidePosition(findings: Findings): Position {
 }
 
 /** Whether the stream is younger, or shorter, than what it acknowledged to us; null when it is neither. */
-export function forgotten(facts: StreamFacts, cursor: Cursor): 'recreated' | 'truncated' | null {
+export function forgotten(facts: Omit<StreamFacts, 'at'>, cursor: Cursor): 'recreated' | 'truncated' | null {
   if (cursor.streamCreated === null) return null
   if (facts.created !== cursor.streamCreated) return 'recreated'
   return facts.lastSequence < cursor.sequence ? 'truncated' : null

@@ -30,6 +30,8 @@ export interface StreamFacts {
   created: string
   firstSequence: StreamSequence
   lastSequence: StreamSequence
+  /** The centre's clock when it answered; null when it does not say (before NATS 2.10). */
+  at: Millis | null
 }
 
 /**

@@ -183,8 +183,9 @@ class NatsSession implements CentralSession {
 
   async facts(stream: string, timeout: Millis): Promise<StreamFacts> {
     try {
-      const { created, state } = await withTimeout(this.#manager.streams.info(stream), timeout, `stream ${stream}`)
-      return { created, firstSequence: state.first_seq, lastSequence: state.last_seq }
+      const info = await withTimeout(this.#manager.streams.info(stream), timeout, `stream ${stream}`)
+      const { created, state } = info
+      return { created, firstSequence: state.first_seq, lastSequence: state.last_seq, at: answeredAt(info) }
     } catch (error) {
       throw mapError(error, `the state of stream ${stream}`, stream)
     }
@@ -215,6 +216,12 @@ class NatsSession implements CentralSession {
       throw mapError(error, what, stream)
     }
   }
+}
+
+/** The server says it (`ts`), the client library's types do not. */
+function answeredAt(info: object): Millis | null {
+  const at = 'ts' in info && typeof info.ts === 'string' ? Date.parse(info.ts) : Number.NaN
+  return Number.isNaN(at) ? null : at
 }
 
 function chainMessage(message: StoredMsg): ChainMessage {

@@ -171,7 +171,8 @@ export class SimulatedCentre implements CentralDialer {
 
   facts(name: string): StreamFacts {
     const { created, messages, lastSequence } = this.#stream(name)
-    return { created, firstSequence: messages[0]?.sequence ?? lastSequence + 1, lastSequence }
+    const firstSequence = messages[0]?.sequence ?? lastSequence + 1
+    return { created, firstSequence, lastSequence, at: this.#clock.now() }
   }
 
   provision(plan: StreamPlan): void {

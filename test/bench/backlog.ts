@@ -1,3 +1,4 @@
+import { ClockWatch } from '../../gateway/clock/index.ts'
 import { parseConfig } from '../../gateway/config/index.ts'
 import { Ingest, Unreleased } from '../../gateway/ingest/index.ts'
 import { compileTopics } from '../../gateway/ingest/topics/index.ts'
@@ -49,6 +50,7 @@ export async function buildBacklog(dir: string, count: number, signal: AbortSign
     const acceptor = new Ingest({
       topics: compileTopics({ site: config.site, templates: ingest.topics, local: ingest.localTopics }),
       limits: ingest,
+      clock: new ClockWatch({ clock: systemClock, ...ingest, lastCommit: null, changed: () => undefined }),
       admission: ingest,
       machine,
       journal: outbox,

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { SiteGateway } from '../../simulators/site/index.ts'
 import type { Millis } from '../../sync/contract/index.ts'
-import { expectNothingLost, inStep, PAIR } from '../e2e/support/pair.ts'
+import { expectNoReadingLost, expectNothingLost, inStep, PAIR } from '../e2e/support/pair.ts'
 import { acknowledgedMore, onSite } from '../support/site.ts'
 
 /** For what takes seconds on a machine that has nothing else to do. */
@@ -14,13 +14,58 @@ const CLOCK = pathToFileURL(resolve(import.meta.dirname, '../support/shifted-clo
 /** By itself a gateway takes the clock of a device for broken that is an hour ahead, and sets aside what it says. */
 const CONFIG = { ...PAIR.config, ingest: { maxFuture: '12h' } }
 
-const shiftedBy = (shift: Millis): { NODE_OPTIONS: string } => ({ NODE_OPTIONS: `--import=${CLOCK.href}?ms=${shift}` })
+/** @param then what a SIGUSR2 makes of it */
+const shiftedBy = (shift: Millis, then = -shift): { NODE_OPTIONS: string } => ({
+  NODE_OPTIONS: `--import=${CLOCK.href}?ms=${shift}&then=${then}`,
+})
 
 /** Waits until the gateway takes it for so much later than it is. */
 async function isShifted({ process }: SiteGateway, shift: Millis): Promise<void> {
   const is = (at: Millis): boolean => Math.abs(at - Date.now() - shift) < WITHIN
   await process.waitFor((status) => status !== null && is(status.at), WITHIN)
 }
+
+/** Waits until the gateway says who says that its clock is behind, and that somebody should set it. */
+async function isBehind({ process }: SiteGateway, says: string | null): Promise<void> {
+  await process.waitFor((status) => {
+    if (status === null) return false
+    const told = status.health.problems.some(({ code }) => code === 'CLOCK_BEHIND')
+    return (status.clock.behind?.says ?? null) === says && told === (says !== null)
+  }, WITHIN)
+}
+
+describe('a gateway whose clock is behind', () => {
+  it.each([
+    ['by hours', -SHIFT, 'devices'],
+    ['by decades', 1_000_000 - Date.now(), 'calendar'],
+  ])('%s makes no dead letters of right devices, says so, and no more when it is set', async (_, shift, says) => {
+    await onSite({ ...PAIR, oneClock: false }, async (site) => {
+      const [first] = site.gateways
+      if (!first) throw new Error('expected two gateways')
+      await inStep(site)
+      await acknowledgedMore(site, 300, WITHIN)
+      // Nobody can ask the centre what time it is.
+      await site.cutLink()
+      await first.process.stop()
+      first.process.install({ env: shiftedBy(shift, 0) })
+      await first.process.start(WITHIN)
+      await inStep(site)
+      await site.killGateway(1)
+      await acknowledgedMore(site, 500, WITHIN)
+      await isBehind(first, says)
+      await site.healLink()
+      await isBehind(first, 'centre')
+      await acknowledgedMore(site, 300, WITHIN)
+      process.kill(first.process.pid ?? expect.fail('the first gateway does not run'), 'SIGUSR2')
+      await isBehind(first, null)
+      await acknowledgedMore(site, 300, WITHIN)
+      await site.startGateway(1)
+      await inStep(site)
+      const summary = await expectNoReadingLost(site)
+      expect(summary).toMatchObject({ kills: 1, deadLettered: 0 })
+    })
+  })
+})
 
 describe('a pair of gateways whose clocks differ by hours', () => {
   it('loses and doubles nothing, and tells every alarm once, ahead, over a jump, and behind', async () => {

@@ -3,14 +3,14 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import type { Site, SiteOptions } from '../../simulators/site/index.ts'
-import { apart, expectNoReadingLost, expectNothingLost, inStep, PAIR, tookOver, waiting } from '../e2e/support/pair.ts'
-import { acknowledgedMore, ENTRY, onSite } from '../support/site.ts'
+import type { Site } from '../../simulators/site/index.ts'
+import { apart, expectNoReadingLost, expectNothingLost, inStep, tookOver, waiting } from '../e2e/support/pair.ts'
+import { acknowledgedMore, ENTRY } from '../support/site.ts'
 import { Keepalived, whyNoKeepalived } from './support/keepalived.ts'
-import { NetworkedMachines, whyNoMachines } from './support/networked-machines.ts'
+import { type NetworkedMachines, whyNoMachines } from './support/networked-machines.ts'
+import { MQTT_PORT, onMachines } from './support/on-machines.ts'
 
 const LONG = { timeout: 180_000 }
-const MQTT_PORT = 1883
 /** The check needs four seconds to see a dead gateway, and six to trust one; the rest is for a slow machine. */
 const ADDRESS_WITHIN = 60_000
 
@@ -21,24 +21,6 @@ if (noMachines !== null) process.stderr.write(`skipped: two gateways on machines
 if (noKeepalived !== null) process.stderr.write(`skipped: two gateways behind one address: ${noKeepalived}\n`)
 
 const run = promisify(execFile)
-
-/** Runs `test` with each gateway on a machine of its own; devices and centre are here. */
-async function onMachines(
-  test: (site: Site, network: NetworkedMachines, dir: string) => Promise<void>,
-  more: (network: NetworkedMachines) => Partial<SiteOptions> = () => ({}),
-): Promise<void> {
-  const network = await NetworkedMachines.build(2)
-  try {
-    const { machines, centralHost } = network
-    const options = { ...PAIR, machines, centralHost, mqttPort: MQTT_PORT, ...more(network) }
-    await onSite(options, async (site, dir) => {
-      await inStep(site)
-      await test(site, network, dir)
-    })
-  } finally {
-    await network.remove()
-  }
-}
 
 describe.skipIf(noMachines !== null)('two gateways on machines of their own', LONG, () => {
   it('lose nothing when one is killed', async () => {
@@ -193,6 +175,20 @@ describe.skipIf(noKeepalived !== null)('two gateways behind one address', LONG, 
       await acknowledgedMore(site, 500, ADDRESS_WITHIN)
       network.plugIn(first)
       await holder(1 - first)
+      await inStep(site)
+      await acknowledgedMore(site, 500)
+      await expectNothingLost(site)
+    })
+  })
+
+  it('lose nothing when that lasts for longer than a peer that is new would be told of', async () => {
+    await behindOneAddress(async ({ site, network, holder }) => {
+      const first = await holder()
+      await acknowledgedMore(site, 500, ADDRESS_WITHIN)
+      network.pull(first)
+      await tookOver(site, 1 - first)
+      await acknowledgedMore(site, 21_000, 2 * ADDRESS_WITHIN)
+      network.plugIn(first)
       await inStep(site)
       await acknowledgedMore(site, 500)
       await expectNothingLost(site)

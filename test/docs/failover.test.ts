@@ -34,6 +34,10 @@ describe('docs/failover.md', () => {
     expect(parseConfig(`site: plant-1\ngateway: gw-1\n${yaml}`, {}).failover.peers).toHaveLength(1)
   })
 
+  it('shows the device with Paho that test/e2e/paho.test.ts runs', async () => {
+    expect(page).toContain(await readFile(join(DOCS, 'examples/device.py'), 'utf8'))
+  })
+
   it('shows a device that goes to the next gateway', async () => {
     expect(page).toContain(await readFile(EXAMPLE, 'utf8'))
     const [one, other] = [await runGateway(), await runGateway()]

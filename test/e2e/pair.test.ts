@@ -3,7 +3,7 @@ import { seededRandom } from '../../sync/runtime/index.ts'
 import { acknowledgedMore, onSite } from '../support/site.ts'
 import { apart, expectNoReadingLost, expectNothingLost, inStep, PAIR, tookOver, waiting } from './support/pair.ts'
 
-const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000)
+const SEED = Number(process.env['TEST_SEED'] ?? 1)
 const LONG = { timeout: 90_000 }
 
 describe('a pair of gateways', () => {

@@ -9,7 +9,7 @@ export const OUTBOX_SETTINGS: OutboxSettings = {
   maxAge: Number.POSITIVE_INFINITY,
   whenFull: 'reject',
   retainAcked: { bytes: 1e8, age: 3_600_000 },
-  block: { maxRecords: 4096, maxBytes: 256 * 1024 },
+  block: { maxRecords: 4096, maxBytes: 256 * 1024, spacing: 0 },
   minFree: 0,
   reserve: 0,
   compression: true,

@@ -1,8 +1,9 @@
-// Preloaded by a process of a test: its wall clock is as many milliseconds ahead as the address of this module says (`?ms=`), and as many
-// behind after a SIGUSR2. Monotonic time is what it is.
-let shift = Number(new URL(import.meta.url).searchParams.get('ms'))
+// Preloaded by a process of a test: its wall clock is as many milliseconds ahead as the address of this module says (`?ms=`), and
+// after a SIGUSR2 as many as `then=` says. Monotonic time is what it is.
+const { searchParams } = new URL(import.meta.url)
+let shift = Number(searchParams.get('ms'))
 process.on('SIGUSR2', () => {
-  shift = -shift
+  shift = Number(searchParams.get('then'))
 })
 
 const TrueDate = Date

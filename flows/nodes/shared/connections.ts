@@ -83,7 +83,6 @@ export function flowsComplete(red: Red): void {
 
 function connect(file: string, userDir: string, clock: Clock, random: Random): Connection {
   const api = new GatewayApi(file, clock)
-  const rules = new RuleBook({ api, clock, random })
   const alarms = new AlarmList(api)
   const name = createHash('sha256').update(file).digest('hex').slice(0, 12)
   const cursor = new Cursor(join(userDir, 'tidegate', `events-${name}.json`), clock)
@@ -95,5 +94,6 @@ function connect(file: string, userDir: string, clock: Clock, random: Random): C
     void alarms.refresh()
   }
   const events = new EventHub({ api, cursor, clock, random, opened, passed: (event) => alarms.take(event) })
+  const rules = new RuleBook({ api, clock, random, heard: (waits) => events.placed(waits) })
   return { api, rules, alarms, events, publishers: new Map() }
 }

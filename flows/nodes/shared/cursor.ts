@@ -33,8 +33,10 @@ export class Cursor {
   /** Null when nothing has ever been read here. */
   async position(): Promise<string | null> {
     if (!this.#loaded) {
-      this.#position ??= await this.#load()
-      this.#begun ||= this.#position !== null
+      const stored = await this.#load()
+      // It may have advanced meanwhile.
+      this.#position ??= stored
+      this.#begun ||= stored !== null
       this.#loaded = true
     }
     return this.#position

@@ -65,7 +65,7 @@ export class EventHub {
   #complete = false
   #up = false
   #why = 'connecting'
-  #changed: () => void = () => {}
+  #waiting: (() => void)[] = []
 
   constructor(parts: EventHubParts) {
     this.#api = parts.api
@@ -84,6 +84,21 @@ export class EventHub {
     if (this.#open !== null) return
     this.#open = new AbortController()
     void this.#run(this.#open.signal)
+  }
+
+  /**
+   * Resolves when nothing that happens from now on is missed, also if the stream breaks before the first event: at once, but for the very
+   * first time, when there is no position to go on from yet.
+   *
+   * @param waits told why it is not so yet
+   */
+  async placed(waits: (why: string) => void): Promise<void> {
+    for (;;) {
+      const change = this.#change()
+      if (this.#seats.size === 0 || (await this.#cursor.position()) !== null) return
+      if (!this.#up) waits(this.#why)
+      await change
+    }
   }
 
   /** All flows have started: what is handed on now finds the nodes behind it. */
@@ -148,7 +163,10 @@ export class EventHub {
       await this.#everybodyThere(signal)
       if (signal.aborted) return
       this.#hand(message)
-      if (message.id !== null) this.#cursor.advance(message.id)
+      if (message.id !== null) {
+        this.#cursor.advance(message.id)
+        this.#changed()
+      }
       if (++handed % BATCH === 0) await turn()
     }
   }
@@ -173,6 +191,7 @@ export class EventHub {
   #link(up: boolean, why: string): void {
     this.#up = up
     this.#why = why
+    this.#changed()
     this.#tell((listener) => listener.link(up, why))
   }
 
@@ -182,11 +201,16 @@ export class EventHub {
 
   async #everybodyThere(signal: AbortSignal): Promise<void> {
     const missing = (): boolean => [...this.#seats.values()].some(({ listener }) => listener === null)
-    while (!signal.aborted && (!this.#complete || missing())) {
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve
-      })
-    }
+    while (!signal.aborted && (!this.#complete || missing())) await this.#change()
+  }
+
+  /** Until something is otherwise than it was. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push(resolve))
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }
 

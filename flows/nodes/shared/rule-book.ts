@@ -22,6 +22,9 @@ interface Waiter {
   reject: (error: Error) => void
 }
 
+/** Resolves when what rules cause is going to be heard of, and tells why that is not so yet. */
+type Heard = (waits: (why: string) => void) => Promise<void>
+
 /** The set that belongs to Node-RED alone. */
 const SET = { set: 'flows' }
 
@@ -39,6 +42,7 @@ export class RuleBook {
   readonly #api: GatewayApi
   readonly #clock: Clock
   readonly #backoff: Backoff
+  readonly #heard: Heard
   readonly #holders = new Map<string, RuleHolder>()
   #complete = false
   #working = false
@@ -46,8 +50,9 @@ export class RuleBook {
   #wake = new AbortController()
   #waiters: Waiter[] = []
 
-  constructor(parts: { api: GatewayApi; clock: Clock; random: Random }) {
+  constructor(parts: { api: GatewayApi; clock: Clock; random: Random; heard: Heard }) {
     this.#api = parts.api
+    this.#heard = parts.heard
     this.#clock = parts.clock
     this.#backoff = new Backoff({ min: 250, max: 15_000 }, parts.random)
   }
@@ -107,6 +112,15 @@ export class RuleBook {
     try {
       const own = troublesOf(holders)
       if (own.size > 0) throw new RuleProblem(own)
+      // What they cause from the first moment on is to come out of the nodes.
+      await this.#heard((why) => {
+        for (const holder of holders) holder.stands({ state: 'waiting', text: why })
+      })
+      // That may have taken a while, and these may not be the rules any more.
+      if (this.#again || !this.#complete) {
+        this.#waiters.unshift(...waiters)
+        return false
+      }
       await this.#api.put('/rules', SET, { rules: holders.map(({ rule }) => rule()) })
     } catch (error) {
       const problem = asProblem(error, holders)

@@ -46,7 +46,7 @@ export const ingest = z
     ).prefault('64KiB'),
     maxReadingsPerMessage: integer('Readings that one message may carry.', { min: 1 }).prefault(1000),
     maxFuture: duration(
-      'How far ahead of the gateway a device timestamp may be before it is taken for a broken clock.',
+      'How far ahead of the gateway a device timestamp may be before it is taken for a broken clock. Not asked for while the clock of the gateway itself is behind (health says CLOCK_BEHIND).',
     ).prefault('1h'),
     maxAge: duration('How old a device timestamp may be before it is taken for a broken clock.').prefault('10y'),
     dedupe: z

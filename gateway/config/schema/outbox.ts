@@ -33,6 +33,10 @@ export const outbox = z
           max: 64 * 2 ** 20,
         }).prefault('256KiB'),
         maxRecords: integer('Most records in one block.', { min: 1, max: 65_536 }).prefault(4096),
+        spacing: duration(
+          'Blocks that several publishes wait for begin at least this far apart: fewer and larger writes, which leave more of the processor. A publish that nobody else waits with is written at once.',
+          { min: 0, max: 1000 },
+        ).prefault('4ms'),
       })
       .prefault({})
       .meta({ description: 'One block is one write and one fsync; records gather while the last one is under way.' }),

@@ -5,8 +5,8 @@ export interface DecodeLimits {
   readonly maxPayload: Bytes
   readonly maxReadingsPerMessage: number
   /**
-   * How far ahead of `received` a device's time may be. `Infinity` while the gateway does not know the time itself:
-   * otherwise its own wrong clock would make every right one look absurd.
+   * How far ahead of `received` a device's time may be. More, or `Infinity`, while the gateway's own clock is behind (`ClockWatch`):
+   * otherwise it would make every right one look absurd.
    */
   readonly maxFuture: Millis
   /** How far behind `received` a device's time may be. */

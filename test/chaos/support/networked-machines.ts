@@ -16,7 +16,7 @@ const REMOVE = `
   read -r _
   links="$1" namespaces="$2"
   for name in $links; do ip link delete "$name"; done
-  for name in $namespaces; do ip netns delete "$name"; done
+  for name in $namespaces; do ip netns delete "$name"; rm -rf "/etc/netns/$name"; done
 `
 
 /** Runs `ip` and returns what it prints. */
@@ -32,6 +32,8 @@ export const ip = (...args: readonly string[]): string =>
  */
 export class NetworkedMachines {
   readonly machines: readonly Machine[]
+  /** Name of one more, for devices that have a resolver of their own: all that it has is a cable to the other devices. */
+  readonly deviceNamespace: string
   /** Of everything that belongs to this run. */
   readonly #tag: string
   /** First three bytes of all addresses. */
@@ -43,7 +45,8 @@ export class NetworkedMachines {
     const built = new NetworkedMachines(count)
     try {
       for (const cable of CABLES) built.#addSwitch(cable)
-      for (const number of built.machines.keys()) built.#addMachine(number)
+      for (const number of built.machines.keys()) built.#addMachine(number, built.namespaceOf(number), CABLES)
+      built.#addMachine(count, built.deviceNamespace, ['devices'])
       return built
     } catch (error) {
       await built.remove()
@@ -60,8 +63,10 @@ export class NetworkedMachines {
       address: this.#addressOf('devices', number),
       peerAddress: this.#addressOf('peers', number),
     }))
-    const links = CABLES.flatMap((cable) => [this.#switchOf(cable), ...numbers.map((n) => this.#endOf(n, cable))])
-    const namespaces = numbers.map((number) => this.namespaceOf(number))
+    this.deviceNamespace = `${this.#tag}-device`
+    const ends = CABLES.flatMap((cable) => [this.#switchOf(cable), ...numbers.map((n) => this.#endOf(n, cable))])
+    const links = [...ends, this.#endOf(count, 'devices')]
+    const namespaces = [...numbers.map((number) => this.namespaceOf(number)), this.deviceNamespace]
     // A process group of its own: Ctrl-C in the terminal must not end it before it has done its work.
     const args = ['-c', REMOVE, 'remove', links.join(' '), namespaces.join(' ')]
     this.#remover = spawn('sh', args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
@@ -74,7 +79,7 @@ export class NetworkedMachines {
 
   /** An address among the devices' that nobody has, with the size of their network. */
   get spareAddress(): { address: string; prefix: number } {
-    return { address: this.#addressOf('devices', this.machines.length), prefix: PREFIX }
+    return { address: this.#addressOf('devices', this.machines.length + 1), prefix: PREFIX }
   }
 
   namespaceOf(number: number): string {
@@ -115,11 +120,10 @@ export class NetworkedMachines {
     if (cable !== 'peers') ip('address', 'add', `${this.#hostOf(cable)}/${PREFIX}`, 'dev', this.#switchOf(cable))
   }
 
-  #addMachine(number: number): void {
-    const namespace = this.namespaceOf(number)
+  #addMachine(number: number, namespace: string, cables: readonly Cable[]): void {
     ip('netns', 'add', namespace)
     ip('-n', namespace, 'link', 'set', 'lo', 'up')
-    for (const cable of CABLES) {
+    for (const cable of cables) {
       const end = this.#endOf(number, cable)
       ip('link', 'add', end, 'type', 'veth', 'peer', 'name', cable, 'netns', namespace)
       ip('-n', namespace, 'address', 'add', `${this.#addressOf(cable, number)}/${PREFIX}`, 'dev', cable)

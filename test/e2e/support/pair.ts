@@ -54,7 +54,7 @@ export async function expectNothingLost(site: Site): Promise<SiteSummary> {
 export async function expectNoReadingLost(site: Site): Promise<SiteSummary> {
   const { summary } = await site.finish()
   expect(summary).toMatchObject({ lost: 0, doubled: 0, reordered: 0, invented: 0, buffered: 0 })
-  expect(summary.events).toMatchObject({ missed: 0 })
+  expect(summary.events, summary.findings.join('\n')).toMatchObject({ missed: 0 })
   expect(summary.acknowledged).toBeGreaterThan(0)
   return summary
 }

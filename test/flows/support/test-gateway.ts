@@ -147,6 +147,7 @@ export class TestGateway {
         stream(response)
         const start = after === 'end' ? this.events.length : after === 'start' ? 0 : Number(after)
         const listener = { response, after: start }
+        response.write(`id: ${start}\n\n`)
         this.#eventStreams.push(listener)
         response.on('close', () => {
           this.#eventStreams = this.#eventStreams.filter((other) => other !== listener)

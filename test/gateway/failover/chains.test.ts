@@ -17,7 +17,7 @@ async function beforeChain() {
   const twins = new Twins(outbox)
   const replicas = new Replicas({
     store: outbox,
-    machine: { hear: () => false, heed: () => [], caughtUp: () => undefined },
+    machine: { hear: () => false, heed: () => [], learn: () => undefined },
     twins,
     tell: () => undefined,
     foundTwin: () => undefined,
@@ -86,5 +86,14 @@ describe("a peer's chain is read", () => {
     const replica = await replicas.of(ORIGIN)
     await replica.follow('readings', { next: 0, sequence: 1800 }, 0)
     expect(await begin()).toBe(1801)
+  })
+
+  it('from where the older of two epochs ends that are not yet over: the newer one may have begun before that was sent', async () => {
+    const { replicas, begin } = await beforeChain()
+    const older = await replicas.of(ORIGIN)
+    const newer = await replicas.of('gw-b/00000000000000cc')
+    await older.follow('readings', { next: 0, sequence: 1700 }, 0)
+    await newer.follow('readings', { next: 0, sequence: 1800 }, 0)
+    expect(await begin()).toBe(1701)
   })
 })

@@ -25,7 +25,7 @@ async function survivor() {
         return isKnown
       },
       heed: () => [],
-      caughtUp: () => undefined,
+      learn: () => undefined,
     },
     twins,
     tell: () => undefined,

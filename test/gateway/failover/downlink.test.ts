@@ -26,7 +26,7 @@ async function served() {
         return false
       },
       heed: () => [],
-      caughtUp: () => undefined,
+      learn: () => undefined,
     },
     twins: new Twins(outbox),
     tell: () => undefined,

@@ -47,6 +47,7 @@ function uplinkTo(peers: SimulatedPeers, backlog: number) {
       }),
       onBlocks: () => () => undefined,
       rules: () => ({}),
+      known: () => [],
       startEpoch: async () => undefined,
     },
   })
@@ -131,7 +132,7 @@ async function helloTo(state: { accepting: boolean }, version: number) {
       return {
         origin: `${peer}/${epoch}`,
         isNew: true,
-        isCatchingUp: true,
+        isBriefed: true,
         position,
         durable: () => 0,
         accept: () => [],
@@ -139,7 +140,8 @@ async function helloTo(state: { accepting: boolean }, version: number) {
         follow: async () => undefined,
         heard: () => undefined,
         heeded: () => undefined,
-        caughtUp: () => undefined,
+        learned: () => undefined,
+        briefed: () => undefined,
       }
     },
     whenDurable: (callback) => callback(null),
@@ -199,6 +201,7 @@ it('health says why a peer is away, where somebody can do something about it', (
       outbox: { state: 'open', full: null },
       failover: { degraded: false, refuses: false, peers: [{ ...peer, refusal }] },
       handover: { stage: 'none' },
+      clock: { behind: null },
     }
     return healthOf(now as unknown as Parameters<typeof healthOf>[0]).problems
   }

@@ -35,6 +35,34 @@ async function values({ outbox }: Pick<Pipeline, 'outbox'>): Promise<unknown[]> 
 
 const counted = (seq: number): string => JSON.stringify({ value: seq, seq })
 
+describe('a reading that is ahead of the clock', () => {
+  const HOUR = 3_600_000
+  const ahead = (clock: SimulatedClock, seq: number): string =>
+    JSON.stringify([
+      { value: seq, seq, time: clock.now() + 3 * HOUR },
+      { value: seq + 1, seq: seq + 1, time: clock.now() + 3 * HOUR },
+    ])
+
+  it('is stored when nobody agrees with the clock, and counted', async () => {
+    const { publish, outbox, counts, clock } = await world({ maxFuture: HOUR })
+    publish(ahead(clock, 1))
+    publish(ahead(clock, 3))
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2, 3, 4])
+    expect(counts).toEqual({ publishes: 2, readings: 4, aheadOfClock: 4 })
+  })
+
+  it('is a dead letter when others agree with the clock', async () => {
+    const { publish, outbox, counts, clock } = await world({ maxFuture: HOUR })
+    publish(ahead(clock, 1))
+    publish(JSON.stringify({ value: 10, seq: 1, time: clock.now() }), { topic: 'sensors/d2/temp' })
+    publish(ahead(clock, 3))
+    await settle()
+    expect(await values({ outbox })).toEqual([1, 2, 10])
+    expect(counts).toMatchObject({ readings: 3, aheadOfClock: 2, deadLetters: 1 })
+  })
+})
+
 describe('a publish', () => {
   it('is answered when it is durable, not before, in the order in which it came', async () => {
     const { publish, answers, disk, outbox, counts } = await world()

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { ClockWatch } from '../../../gateway/clock/index.ts'
 import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
 import { Ingest, type IngestCounter, type Publish, Unreleased, type Verdict } from '../../../gateway/ingest/index.ts'
 import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
@@ -7,6 +8,7 @@ import { Outbox } from '../../../gateway/outbox/index.ts'
 import type { Disk } from '../../../gateway/ports/index.ts'
 import { ruleSetSchema } from '../../../gateway/rules/index.ts'
 import { StateMachine } from '../../../gateway/state/index.ts'
+import type { Millis } from '../../../sync/contract/index.ts'
 import { type SimulatedClock, systemRandom } from '../../../sync/runtime/index.ts'
 import { OUTBOX_SETTINGS } from '../../support/outbox.ts'
 
@@ -27,6 +29,7 @@ export async function openPipeline(options: {
   clock: SimulatedClock
   admission?: Partial<AdmissionSettings>
   rules?: unknown
+  maxFuture?: Millis
 }): Promise<Pipeline> {
   const { disk, clock } = options
   const machine = new StateMachine({ dedupeWindow: 16, maxSeries: 1000, gateway: 'gw' })
@@ -52,10 +55,12 @@ export async function openPipeline(options: {
   if (options.rules !== undefined)
     machine.changeRules('main', options.rules, ruleSetSchema.parse(options.rules), clock.now())
   onTestFinished(() => outbox.close().catch(() => undefined))
+  const limits = { maxPayload: 10_000, maxReadingsPerMessage: 10, maxFuture: options.maxFuture ?? 1e12, maxAge: 1e15 }
   const counts: Partial<Record<IngestCounter, number>> = {}
   const ingest = new Ingest({
     topics: compileTopics({ site: 'site', templates: [{ template: 'sensors/{device}/{metric}' }], local: ['local/#'] }),
-    limits: { maxPayload: 10_000, maxReadingsPerMessage: 10, maxFuture: 1e12, maxAge: 1e15 },
+    limits,
+    clock: new ClockWatch({ clock, maxFuture: limits.maxFuture, lastCommit: null, changed: () => undefined }),
     admission: { maxPending: 1000, maxPendingBytes: 1e6, ...options.admission },
     machine,
     journal: outbox,

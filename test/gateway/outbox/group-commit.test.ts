@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { type CommitParts, GroupCommit } from '../../../gateway/outbox/group-commit.ts'
 import type { WriteOp } from '../../../gateway/ports/index.ts'
 import { StopAcceptingError } from '../../../sync/contract/index.ts'
+import { type Clock, SimulatedClock, systemClock } from '../../../sync/runtime/index.ts'
 
 const op = (name: string): WriteOp => ({ type: 'put', key: Buffer.from(name), value: Buffer.alloc(0) })
 
+/** Whose writes never begin soon after one another. */
+const unhurried: Clock = { ...systemClock, monotonic: () => (hours += 3_600_000) }
+let hours = 0
+
 /** A commit whose writes are settled by hand. */
-function setup(parts: Partial<CommitParts> = {}) {
+function setup(parts: Partial<CommitParts> = {}, clock: Clock = unhurried) {
   const writes: { names: string[]; resolve: () => void; reject: (error: Error) => void }[] = []
   const failures: unknown[] = []
   let inFlight = 0
@@ -18,7 +23,8 @@ function setup(parts: Partial<CommitParts> = {}) {
       }).finally(() => inFlight--)
     },
     { cut() {}, committed() {}, failed: (error) => failures.push(error), ...parts },
-    { now: () => 0, soon: setImmediate },
+    clock,
+    4,
   )
   const said: string[] = []
   const wait = (name: string): void =>
@@ -52,6 +58,52 @@ describe('GroupCommit', () => {
     writes[1]?.resolve()
     await turns()
     expect(said).toEqual(['1', '2', '3', '4'])
+  })
+
+  it('lets writes that several wait for begin a moment apart, and others at once', async () => {
+    const clock = new SimulatedClock()
+    const { commit, writes, said, wait } = setup({}, clock)
+    commit.attach([op('a')])
+    wait('1')
+    wait('2')
+    await turns()
+    expect(writes).toHaveLength(1)
+    commit.attach([op('b')])
+    wait('3')
+    wait('4')
+    writes[0]?.resolve()
+    await clock.advance(3)
+    expect(writes).toHaveLength(1)
+    commit.attach([op('c')])
+    wait('5')
+    await clock.advance(1)
+    expect(writes.map(({ names }) => names)).toEqual([['a'], ['b', 'c']])
+    writes[1]?.resolve()
+    await turns()
+    commit.attach([op('d')])
+    wait('6')
+    await turns()
+    expect(writes.map(({ names }) => names)).toEqual([['a'], ['b', 'c'], ['d']])
+    expect(said).toEqual(['1', '2', '3', '4', '5'])
+  })
+
+  it('when ended between two writes, refuses what waits for the next one', async () => {
+    const clock = new SimulatedClock()
+    const { commit, writes, said, wait } = setup({}, clock)
+    commit.attach([op('a')])
+    wait('1')
+    await turns()
+    writes[0]?.resolve()
+    await turns()
+    commit.attach([op('b')])
+    wait('2')
+    wait('3')
+    await turns()
+    const ended = commit.end(new StopAcceptingError('CLOSED', 'closed'))
+    await clock.advance(4)
+    await ended
+    expect(said).toEqual(['1', '2: CLOSED', '3: CLOSED'])
+    expect(writes).toHaveLength(1)
   })
 
   it('writes nothing when there is nothing, but answers behind what is under way', async () => {

@@ -13,7 +13,7 @@ async function source(count: number): Promise<TestOutbox> {
   const box = await openOutbox({
     disk: new MemoryDisk(),
     dir: '/a',
-    settings: { block: { maxRecords: 5, maxBytes: 1e6 } },
+    settings: { block: { maxRecords: 5, maxBytes: 1e6, spacing: 0 } },
   })
   for (let seq = 0; seq < count; seq++) await box.put(reading(seq))
   return box
@@ -162,7 +162,7 @@ describe('a replica', () => {
     const a = await openOutbox({
       disk: new MemoryDisk(),
       dir: '/a',
-      settings: { block: { maxRecords: 100_000, maxBytes: 600_000 } },
+      settings: { block: { maxRecords: 100_000, maxBytes: 600_000, spacing: 0 } },
     })
     for (let round = 0; round < 6; round++) {
       for (let seq = 0; seq < 4_999; seq++) void a.put(reading(round * 5_000 + seq))

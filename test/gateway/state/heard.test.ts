@@ -297,7 +297,7 @@ describe('a peer that is silent', () => {
     expect(names(b.events)).toEqual(['hot 1 raised', 'hot 2 cleared'])
   })
 
-  it('is not told for of what it had seen to before it was met', () => {
+  it('is told for as it told itself, of alarms that its lanes say nothing of', () => {
     const [a, b] = pair(rules)
     a.take(made({ value: 80, received: 2000 }))
     a.take(made({ value: 81, received: 2001 }))
@@ -305,15 +305,16 @@ describe('a peer that is silent', () => {
     a.heard = 1
     a.heeded = a.events.length
     b.catchUp(a)
-    b.machine.caughtUp(a.origin)
+    for (const series of a.machine.known()) b.machine.learn(a.origin, series)
     a.take(made({ value: 10, received: 2002 }))
     b.follow(a, 'readings')
     b.machine.adopt(a.origin, 3000)
     b.tick(3000)
-    expect(b.events).toEqual([])
+    expect(names(b.events)).toEqual(['hot 2 cleared'])
     b.machine.hear(a.origin, made({ value: 82, received: 3001 }), 4)
     b.tick(3002)
-    expect(names(b.events)).toEqual(['hot 1 raised'])
+    expect(names(b.events)).toEqual(['hot 2 cleared', 'hot 3 raised'])
+    expect(new Set([...a.events, ...b.events].map(({ since }) => since)).size).toBe(1)
   })
 
   it('decides again when it is back', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ruleSetSchema } from '../../../gateway/rules/index.ts'
 import { StateMachine } from '../../../gateway/state/index.ts'
 import { encodeLine, type Reading } from '../../../sync/contract/index.ts'
 import { Stored } from './stored.ts'
@@ -66,6 +67,29 @@ describe('StateMachine', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  it('begins a test over several metrics with the reading that came last, also if others are read back last', async () => {
+    const steady = machine()
+    const stored = new Stored()
+    feed(steady, stored, made({ metric: 'old', received: 1, time: 1 }), 0)
+    feed(steady, stored, made({ metric: 'new', received: 2, time: 2 }), 1)
+    // The peer's word is late, so it is stored at once, before what was said here.
+    const late = made({ metric: 'late', time: 0 })
+    stored.replicas.set('peer/1', [encodeLine(late)])
+    steady.hear('peer/1', late, 0)
+    stored.commit(steady, 0)
+    expect([...stored.parts.keys()]).toEqual(['["d","late"]'])
+    const again = machine()
+    await again.rebuild(stored)
+    const given = {
+      rules: [{ id: 'all', match: {}, when: { all: ['late', 'old', 'new'].map((metric) => ({ metric, above: 9 })) } }],
+    }
+    for (const it of [steady, again]) {
+      it.resume(2)
+      it.changeRules('file', given, ruleSetSchema.parse(given), 2)
+      expect([...it.alarms()].map(({ last }) => last.metric)).toEqual(['new'])
+    }
   })
 
   it('forgets what was not stored when it is rebuilt', async () => {

@@ -96,4 +96,14 @@ describe('alarms of a device that moves between gateways', () => {
       'no event: kiln hot cleared by 15 (measured 4)',
     ])
   })
+
+  it('are not missed when a later reading is named that shows the same, but told of under another name than their own', async () => {
+    const make = packMaker()
+    const colder = reading(5, 14)
+    const packs = [make.readings([cool, hot, hotter, cold, colder, reading(6, 40)], { gateway: 'gw1' })]
+    const told = [event('raised', hotter, 1), event('cleared', colder, 2), event('raised', reading(6, 40), 3)]
+    expect(await audit([...packs, ...told])).toMatchObject({ missed: 0, doubled: 2 })
+    const tooLate = [event('raised', colder, 1), event('cleared', colder, 2), event('raised', reading(6, 40), 3)]
+    expect(await audit([...packs, ...tooLate])).toMatchObject({ missed: 1 })
+  })
 })

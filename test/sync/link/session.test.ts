@@ -181,16 +181,22 @@ describe.each([
     await append('a', 1, 0)
     const sequence = await append('a', 2, null)
     const after = await session.facts(stream.name, TIMEOUT)
-    expect(after).toEqual({ created: before.created, firstSequence: 1, lastSequence: sequence })
+    expect(after).toMatchObject({ created: before.created, firstSequence: 1, lastSequence: sequence })
     expect(Date.parse(after.created)).not.toBeNaN()
+  })
+
+  it('tells what time it is there', async () => {
+    const { session, stream } = await withStream()
+    const { at } = await session.facts(stream.name, TIMEOUT)
+    expect(Math.abs((at ?? 0) - Date.now())).toBeLessThan(10_000)
   })
 
   it('makes a stream once: asking again changes nothing', async () => {
     const { append, session, stream } = await withStream()
     await append('a', 1, 0)
-    const before = await session.facts(stream.name, TIMEOUT)
+    const { at: _, ...before } = await session.facts(stream.name, TIMEOUT)
     await session.provision(planOf(stream), TIMEOUT)
-    expect(await session.facts(stream.name, TIMEOUT)).toEqual(before)
+    expect(await session.facts(stream.name, TIMEOUT)).toMatchObject(before)
   })
 
   it('says of a stream that is not there that it is not there', async () => {

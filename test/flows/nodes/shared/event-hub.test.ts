@@ -81,3 +81,29 @@ test('a node that was taken out is not waited for, and the last one ends the str
   hub.leave('b', true)
   await expect.poll(() => gateway.listening).toBe(0)
 })
+
+test('what happens while the stream is broken is not missed, also before the first event', async () => {
+  const { gateway, hub, handed, listener } = await world()
+  hub.join('a', listener('a'))
+  hub.complete()
+  await hub.placed(() => undefined)
+  await gateway.stop()
+  gateway.emit('one', 'r', 'raised', 'hi')
+  await gateway.start()
+  await expect.poll(() => handed).toEqual(['all: one', 'a: one'])
+})
+
+test('nothing is missed from where the gateway says that the stream begins, or when nobody listens', async () => {
+  const { gateway, hub, listener } = await world()
+  const why: string[] = []
+  const placed = (): Promise<void> => hub.placed((text) => void why.push(text))
+  await placed()
+  expect(why).toEqual([])
+  await gateway.stop()
+  hub.join('a', listener('a'))
+  hub.complete()
+  const placing = placed().then(() => gateway.listening)
+  await expect.poll(() => why.at(-1)).toContain('the gateway does not run')
+  await gateway.start()
+  expect(await placing).toBe(1)
+})
