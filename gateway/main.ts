@@ -78,6 +78,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
       log,
       counters,
       ...(peers && { peers }),
+      ...(config.mqtt.serverReference !== undefined && { serverReference: config.mqtt.serverReference }),
     })
     parts.push(() => mqtt.close())
     core.meetPeers(mqtt.peers)

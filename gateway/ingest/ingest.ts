@@ -1,12 +1,14 @@
 import type { Lane, Millis, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
-import type { Acceptor, Publish } from './acceptor.ts'
+import type { Acceptor, Done, Publish, Verdict } from './acceptor.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
 import {
   type DecodeLimits,
   type DecodeProblem,
   type DecodeResult,
   decodePayload,
+  heed,
+  tooOld,
   unknownTopic,
 } from './decode/index.ts'
 import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
@@ -36,6 +38,8 @@ export type IngestCounter =
   | 'readings'
   /** Readings, or whole QoS 2 publishes, that were there already. */
   | 'repeats'
+  /** Readings older than their message may be: they are in the dead letters. */
+  | 'stale'
   /** Events decided. */
   | 'events'
   /** Publishes of which something went to the dead letters. */
@@ -68,7 +72,10 @@ export interface IngestParts {
   count(counter: IngestCounter): void
 }
 
-type Done = (error: Error | null) => void
+const STORED: Verdict = Object.freeze({ outcome: 'stored', problem: null })
+const LOCAL: Verdict = Object.freeze({ outcome: 'local', problem: null })
+const SHED: Verdict = Object.freeze({ outcome: 'shed', problem: null })
+const REFUSED: Verdict = Object.freeze({ outcome: 'refused', problem: null })
 
 /**
  * The way of a publish: topic -> payload -> readings -> no repeats -> events -> one commit -> acknowledgement.
@@ -94,7 +101,7 @@ export class Ingest implements Acceptor {
   accept(publish: Publish, done: Done): void {
     if (publish.qos === 0 && this.#admission.overloaded) {
       this.#parts.count('shed')
-      done(null)
+      done(null, SHED)
     } else if (this.#admission.closed || this.#queue.length > 0) this.#queue.push({ publish, done })
     else this.#take(publish, done)
   }
@@ -110,23 +117,24 @@ export class Ingest implements Acceptor {
     const match = topics.lookup(publish.topic)
     if (match === 'local') {
       // Nothing to store, but a client's acknowledgements keep their order.
-      if (this.#admission.idle) done(null)
-      else journal.whenDurable(done)
+      if (this.#admission.idle) done(null, LOCAL)
+      else journal.whenDurable((error) => done(error, LOCAL))
       return
     }
     if (!journal.accepting) {
       count('refused')
-      done(journal.refusal())
+      done(journal.refusal(), REFUSED)
       return
     }
     count('publishes')
-    this.#store(match, publish)
+    const verdict = this.#store(match, publish)
     const bytes = publish.payload.length
     this.#admission.enter(bytes)
     journal.whenDurable((error) => {
       this.#admission.leave(bytes)
       if (error) count('refused')
-      done(error)
+      if (error) done(error)
+      else done(null, verdict)
       if (this.#queue.length > 0) this.#drain()
     }, match?.durability)
   }
@@ -140,24 +148,30 @@ export class Ingest implements Acceptor {
     }
   }
 
-  #store(match: TopicMatch | null, publish: Publish): void {
+  #store(match: TopicMatch | null, publish: Publish): Verdict {
     const { unreleased, count } = this.#parts
-    const { clientId, messageId, qos, received } = publish
+    const { clientId, messageId, qos, received, said } = publish
     // A will has no packet identifier: nobody repeats it, and nobody would release it.
     if (qos === 2 && messageId !== 0) {
       if (unreleased.has(clientId, messageId)) {
         count('repeats')
-        return
+        return STORED
       }
       unreleased.add(clientId, messageId, received)
     }
-    if (match === null) {
-      this.#keepDeadLetter(publish, unknownTopic(publish.topic))
-      return
+    if (match === null) return this.#keepDeadLetter(publish, unknownTopic(publish.topic), false)
+    const heeded = said === undefined ? match : heed(match, said)
+    if ('code' in heeded) return this.#keepDeadLetter(publish, heeded, false)
+    const { readings, problem } = this.#decode(heeded, publish)
+    const oldest = said?.expiry == null ? Number.NEGATIVE_INFINITY : received - said.expiry
+    let stale: Reading | null = null
+    let stored = false
+    for (const reading of readings) {
+      if (this.#storeReading(reading, heeded, publish.dup, oldest)) stored = true
+      else stale ??= reading
     }
-    const { readings, problem } = this.#decode(match, publish)
-    for (const reading of readings) this.#storeReading(reading, match, publish.dup)
-    if (problem) this.#keepDeadLetter(publish, problem)
+    const fault = problem ?? (stale === null ? null : tooOld(stale, received, said?.expiry ?? 0))
+    return fault === null ? STORED : this.#keepDeadLetter(publish, fault, stored)
   }
 
   /** Nobody is taken for being ahead while it may be this gateway that is behind. */
@@ -178,11 +192,19 @@ export class Ingest implements Acceptor {
     return result
   }
 
-  #storeReading(reading: Reading, match: TopicMatch, dup: boolean): void {
+  /**
+   * @param oldest readings of before are too old
+   * @returns false when it is; a repeat is none: what it repeats was taken in time
+   */
+  #storeReading(reading: Reading, match: TopicMatch, dup: boolean, oldest: Millis): boolean {
     const { machine, journal, heard, count } = this.#parts
     if (machine.isRepeat(reading, dup)) {
       count('repeats')
-      return
+      return true
+    }
+    if (reading.time !== undefined && reading.time < oldest) {
+      count('stale')
+      return false
     }
     // Written down with it: other gateways hear of it later, and in another order.
     const life = machine.lifeOf(reading)
@@ -194,12 +216,15 @@ export class Ingest implements Acceptor {
       journal.append('events', JSON.stringify(event))
       count('events')
     }
+    return true
   }
 
-  #keepDeadLetter(publish: Publish, problem: DecodeProblem): void {
+  /** @param stored whether something of it is stored all the same */
+  #keepDeadLetter(publish: Publish, problem: DecodeProblem, stored: boolean): Verdict {
     const { topic, clientId, payload, received } = publish
     this.#parts.count('deadLetters')
     const letter = { ...problem, topic, client: clientId, received, payload: payload.toString('base64') }
     this.#parts.journal.append('deadletters', encodeDeadLetter(letter))
+    return { outcome: stored ? 'stored' : 'dead letter', problem }
   }
 }

@@ -9,7 +9,7 @@ import type { Move } from './move-timer.ts'
 import { DevicePlan, type PlannedPublish } from './plan.ts'
 import { type Receipt, receiptFor } from './receipt.ts'
 import { firstGateway } from './spread.ts'
-import { Uplink } from './uplink.ts'
+import { type MqttVersion, Uplink } from './uplink.ts'
 
 export interface FleetOptions {
   devices: readonly DeviceSpec[]
@@ -31,6 +31,8 @@ export interface FleetOptions {
   buffer?: number
   /** How its clients connect and connect again; `firmware` unless said. */
   client?: ClientProfileName
+  /** Which version of MQTT its clients speak, 4 being 3.1.1; every other device the other one if `mixed`. 4 unless said. */
+  version?: MqttVersion | 'mixed'
   /** Another pause before another attempt to connect than the profile's. */
   reconnect?: readonly [Millis, Millis]
   /** Credentials, certificates and the like, for mqtt.js. */
@@ -225,6 +227,7 @@ export class Fleet {
       first: firstGateway(index, Math.max(1, options.gateways.length)),
       window: options.window ?? 20,
       buffer: (options.buffer ?? 1_000) * sharing,
+      version: versionOf(index, options.version ?? 4),
       profile: options.reconnect === undefined ? profile : { ...profile, reconnect: options.reconnect },
       mqtt: options.mqtt ?? {},
       clock: this.#clock,
@@ -333,3 +336,6 @@ export class Fleet {
 }
 
 const periodOf = (rate: number): Millis => (rate > 0 ? 1_000 / rate : Number.POSITIVE_INFINITY)
+
+const versionOf = (index: number, version: MqttVersion | 'mixed'): MqttVersion =>
+  version === 'mixed' ? (index % 2 === 0 ? 5 : 4) : version

@@ -18,6 +18,8 @@ export interface UplinkOptions {
   /** Publishes that wait while there is no room or no connection; the oldest goes when there is one more. */
   buffer: number
   profile: ClientProfile
+  /** Which version of MQTT it speaks. */
+  version: MqttVersion
   /** More for mqtt.js: credentials, certificates, and what is to differ from the profile. */
   mqtt: IClientOptions
   clock: Clock
@@ -26,6 +28,17 @@ export interface UplinkOptions {
   onProgress: () => void
   onError: (error: Error) => void
 }
+
+/** 4 is MQTT 3.1.1. */
+export type MqttVersion = 4 | 5
+
+/** How long a gateway is asked to keep the session of a device that is away: seconds. */
+const SESSION_EXPIRY = 3_600
+
+/** MQTT 5: the gateway takes nothing right now; everything else that it says is its last word. */
+const QUOTA_EXCEEDED = 0x97
+/** How long a device waits then. */
+const HOLD_OFF: Millis = 500
 
 export interface UplinkStats {
   online: boolean
@@ -47,6 +60,11 @@ export interface Outgoing {
   receipt: Receipt
 }
 
+/** One that has been sent before, and is to be sent again in its place. */
+interface Waiting extends Outgoing {
+  sent?: number
+}
+
 /**
  * One MQTT connection of one device, or of several that share it, as real firmware has it: a small ring buffer, a window of
  * unacknowledged publishes, the same client id for life (clean: false), and the list of gateways.
@@ -64,7 +82,7 @@ export class Uplink {
   #client: MqttClient
   /** Counts the device's lives: callbacks of an earlier client are none of this one's business. */
   #generation = 0
-  #waiting: Outgoing[] = []
+  #waiting: Waiting[] = []
   #head = 0
   #inFlight = 0
   /** QoS 0 publishes whose bytes the socket has not taken yet; forgotten with the connection. */
@@ -76,6 +94,8 @@ export class Uplink {
   /** Number of the gateway that it was connected to last. */
   #home = 0
   readonly #moves = new MoveTimer()
+  /** The gateway takes nothing right now: ends the wait. */
+  #holdOff: (() => void) | null = null
 
   constructor(options: UplinkOptions) {
     this.#options = options
@@ -141,6 +161,7 @@ export class Uplink {
     if (this.#state === 'closed') return
     const inFlight = this.#inFlight + this.#unwritten
     this.#state = 'closed'
+    this.#goOn()
     this.#generation++
     this.#moves.forget()
     await this.#client.endAsync(inFlight > 0 || !this.#client.connected)
@@ -157,11 +178,12 @@ export class Uplink {
   }
 
   #dial(): MqttClient {
-    const { gateways, first, clientId, profile, mqtt: more, clock, onError } = this.#options
+    const { gateways, first, clientId, profile, version, mqtt: more, clock, onError } = this.#options
     const addresses = serverOptions(gateways, 0).servers ?? []
     const generation = this.#generation
     const options: IClientOptions = {
-      protocolVersion: 4,
+      protocolVersion: version,
+      ...(version === 5 && { properties: { sessionExpiryInterval: SESSION_EXPIRY } }),
       clean: false,
       keepalive: profile.keepalive,
       connectTimeout: profile.connectTimeout,
@@ -208,6 +230,7 @@ export class Uplink {
 
   #pump(): void {
     while (
+      this.#holdOff === null &&
       this.#state === 'online' &&
       this.#client.connected &&
       this.#inFlight + this.#unwritten < this.#options.window
@@ -223,11 +246,30 @@ export class Uplink {
     }
   }
 
-  #send({ publish, receipt }: Outgoing): void {
+  /** Refused, and surely not stored: it is sent again in its place, after a while. */
+  #putBack(outgoing: Waiting): void {
+    const { sent = 0 } = outgoing
+    let at = this.#head
+    while ((this.#waiting[at]?.sent ?? Number.POSITIVE_INFINITY) < sent) at++
+    this.#waiting.splice(at, 0, outgoing)
+    this.#holdOff ??= this.#options.clock.after(HOLD_OFF, () => {
+      this.#goOn()
+      this.#pump()
+    })
+  }
+
+  #goOn(): void {
+    this.#holdOff?.()
+    this.#holdOff = null
+  }
+
+  #send(outgoing: Waiting): void {
+    const { publish, receipt } = outgoing
     const { topic, payload, qos } = publish
     const generation = this.#generation
     receipt.attempted()
     this.#published++
+    outgoing.sent ??= this.#published
     if (qos === 0) this.#unwritten++
     else this.#inFlight++
     this.#client.publish(topic, payload, { qos }, (error) => {
@@ -240,10 +282,21 @@ export class Uplink {
           this.#acknowledged++
           this.#moves.acknowledged(this.#options.clock.monotonic())
           receipt.acknowledged()
-        } else this.#options.onError(error)
+        } else if (codeOf(error) === QUOTA_EXCEEDED) this.#putBack(outgoing)
+        else {
+          // A publish that can never become a reading has been kept as a dead letter: that is an answer, too.
+          if (codeOf(error) >= 0x80) {
+            this.#acknowledged++
+            receipt.acknowledged()
+          }
+          this.#options.onError(error)
+        }
       }
       this.#options.onProgress()
       this.#pump()
     })
   }
 }
+
+/** What the gateway said no with (MQTT 5 §2.4); -1 = it has not said anything. */
+const codeOf = (error: Error): number => ('code' in error && typeof error.code === 'number' ? error.code : -1)

@@ -5,7 +5,14 @@ import { stringify } from 'yaml'
 import { type Millis, UsageError } from '../../sync/contract/index.ts'
 import { type Clock, pause, type Random, systemClock, systemRandom } from '../../sync/runtime/index.ts'
 import type { FaultProxy } from '../faults/index.ts'
-import { type ClientProfileName, Fleet, type FleetStats, type Move, mixedFleet } from '../fleet/index.ts'
+import {
+  type ClientProfileName,
+  Fleet,
+  type FleetStats,
+  type Move,
+  type MqttVersion,
+  mixedFleet,
+} from '../fleet/index.ts'
 import {
   type AlarmAuditOptions,
   type AlarmVerdict,
@@ -47,6 +54,8 @@ export interface SiteOptions {
   connections?: number
   /** How the sensors' MQTT clients connect and connect again; `tuned` unless said. */
   client?: ClientProfileName
+  /** Which version of MQTT the sensors speak; 4 (3.1.1) unless said. */
+  version?: MqttVersion | 'mixed'
   /** Ports that people know by heart, if they are free; any free ones otherwise. Each gateway takes the next one for MQTT. */
   mqttPort?: number
   centralPort?: number
@@ -172,6 +181,7 @@ export class Site {
         ledger,
         rate: options.rate,
         client: options.client ?? 'tuned',
+        version: options.version ?? 4,
         clock,
         ...(options.connections === undefined ? {} : { connections: options.connections }),
       })

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Site } from '../../../simulators/site/index.ts'
 import { UsageError } from '../../../sync/contract/index.ts'
 import { seededRandom, systemRandom } from '../../../sync/runtime/index.ts'
-import { clientProfile } from '../client-option.ts'
+import { clientProfile, mqttVersion, versionOf } from '../client-option.ts'
 import { type Context, defineCommand, EXIT } from '../command.ts'
 import { CHAOS_KINDS, gatewaysFor } from '../demo/chaos.ts'
 import { conclude } from '../demo/conclusion.ts'
@@ -38,6 +38,7 @@ export const demo = defineCommand({
       CHAOS_KINDS,
     ),
     client: clientProfile('tuned'),
+    mqtt: mqttVersion,
     misbehave: flag('Sensors misbehave too: drop-outs, repeats, broken payloads, restarts, wrong clocks.'),
     bare: flag('Without Node-RED.'),
     seed: integer('Makes trouble and chaos repeatable.', 0),
@@ -75,6 +76,7 @@ export const demo = defineCommand({
         gateways,
         rate: options.rate,
         client: options.client,
+        version: versionOf(options.mqtt),
         trouble: options.misbehave ? 1 : 0,
         mqttPort: USUAL_MQTT_PORT,
         centralPort: USUAL_CENTRAL_PORT,

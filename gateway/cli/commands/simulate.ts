@@ -1,5 +1,5 @@
 import { pause } from '../../../sync/runtime/index.ts'
-import { clientProfile } from '../client-option.ts'
+import { clientProfile, mqttVersion, versionOf } from '../client-option.ts'
 import { defineCommand, EXIT } from '../command.ts'
 import { duration, flag, integer, text, texts } from '../option.ts'
 
@@ -20,6 +20,7 @@ export const simulate = defineCommand({
       'mqtt://127.0.0.1:1883',
     ),
     client: clientProfile('firmware'),
+    mqtt: mqttVersion,
     devices: integer('Sensors.', 1, 20),
     rate: integer('Samples a second of each sensor.', 1, 1),
     connections: integer('Connections that they share; one each unless said.', 1),
@@ -55,6 +56,7 @@ export const simulate = defineCommand({
       }),
       gateways: options.gateway,
       client: options.client,
+      version: versionOf(options.mqtt),
       ledger,
       rate: options.rate,
       seed: options.seed,

@@ -56,6 +56,18 @@ const limits = z.strictObject({
     'Longest keep-alive a client may ask for; one that asks for more, or for none, is held to this.',
     { min: 1000, max: 65_535_000 },
   ).prefault('1h'),
+  receiveMaximum: integer(
+    'MQTT 5: publishes of QoS 1 and 2 that a client may have without an answer. Clients keep to it by themselves; one that does not is not read until it has answers.',
+    { min: 1, max: 65_535 },
+  ).prefault(256),
+  topicAliases: integer('MQTT 5: topics that a client may number, so that it need not name them again.', {
+    min: 0,
+    max: 65_535,
+  }).prefault(32),
+  sessionExpiry: duration(
+    'MQTT 5: how long the session of a client that has left is kept, with what waits for it. One that asks for more is told.',
+    { min: 0, max: 2_073_600_000 },
+  ).prefault('1d'),
   maxFilters: integer('Topic filters in one SUBSCRIBE.', { min: 1 }).prefault(100),
   slowReader: size(
     'Bytes that may wait for a subscriber that reads too slowly; beyond this, messages to it are dropped and counted.',
@@ -78,7 +90,11 @@ export const mqtt = z
           'Where devices connect. Only this machine by default: open it to the network by setting `host`, and put TLS or a private network around it.',
         'x-type': 'list of listeners',
       }),
+    serverReference: text(
+      'MQTT 5: where devices are sent, `host:port`, when this gateway hands over to its peers or stops: the address at which devices reach a peer. Without it they go to the next address of their own list.',
+      'gw-2.example.org:1883',
+    ).optional(),
     limits: limits.prefault({}).meta({ description: 'What one client, and all together, may ask for.' }),
   })
   .prefault({})
-  .meta({ description: 'Where devices connect (MQTT 3.1.1), and what one of them may ask for.' })
+  .meta({ description: 'Where devices connect (MQTT 3.1.1 and 5), and what one of them may ask for.' })

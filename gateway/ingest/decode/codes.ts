@@ -11,6 +11,9 @@ export const DECODE_CODES = {
   METRIC_MISSING: 'Neither topic, template nor payload name a metric.',
   LABELS_INVALID:
     '`labels` is no object of texts, a key or text is empty, too long or has control characters, or there are more than 16.',
+  CONTENT_TYPE_UNSUPPORTED:
+    'MQTT 5: the content type of the message is neither a text nor JSON (`text/...`, `.../json`, `...+json`).',
+  MESSAGE_EXPIRED: "MQTT 5: a reading's time is further back than the expiry of its message when it arrives.",
   PAYLOAD_EMPTY: 'The payload holds nothing but blanks.',
   PAYLOAD_TOO_LARGE: 'The payload is larger than `maxPayload`.',
   PAYLOAD_NOT_UTF8: 'The payload is not valid UTF-8.',

@@ -3,3 +3,4 @@ export { DECODE_CODES, type DecodeCode, type DecodeProblem, unknownTopic } from 
 export { decodePayload } from './decode.ts'
 export type { DecodeResult } from './harvest.ts'
 export type { DecodeLimits } from './limits.ts'
+export { heed, tooOld } from './said.ts'

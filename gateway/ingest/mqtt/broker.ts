@@ -24,6 +24,8 @@ import { Sessions } from './sessions.ts'
 import type { MqttLimits } from './settings.ts'
 import { SubscriberPolicy } from './subscriber-policy.ts'
 import { UnreleasedIds } from './unreleased-ids.ts'
+import { type LinkParts, Mqtt5Link, SessionStore, Wills } from './v5/index.ts'
+import { VersionGuard } from './version-guard.ts'
 
 export interface BrokerOptions {
   acceptor: Acceptor
@@ -34,6 +36,8 @@ export interface BrokerOptions {
   access: MqttAccess
   /** Who may log in as a peer; nobody unless said. */
   peers?: PeerLogin
+  /** Where clients of MQTT 5 are sent that are asked to leave, if there is a peer (MQTT 5 §3.14.2.2.5). */
+  serverReference?: string
 }
 
 export interface LocalPublishOptions {
@@ -60,7 +64,8 @@ export interface Broker {
 /**
  * aedes behind one adapter: it keeps connections, sessions and subscriptions; every publish (wills too) goes to the
  * acceptor, and only its `done` lets it be acknowledged, in the order in which `done` is called. Local subscribers see a
- * publish after that. Most publishes go past aedes, see `DirectWay`.
+ * publish after that. Most publishes go past aedes, see `DirectWay`; of clients of MQTT 5 everything but their connection,
+ * see `Mqtt5Link`.
  *
  * QoS 2 (MQTT 3.1.1 §4.3.3): each transmission, repeats included, goes to the acceptor, PUBREC follows its `done`; local
  * subscribers see the first only, until PUBREL, which the acceptor is told of before PUBCOMP.
@@ -83,6 +88,12 @@ class BrokerAdapter implements Broker {
   readonly #ways = new WeakMap<Duplex, DirectWay>()
   readonly #gate: PublishGate
   readonly #policy: SubscriberPolicy
+  readonly #links = new WeakMap<Duplex, Mqtt5Link>()
+  readonly #sessions5: SessionStore
+  readonly #wills: Wills
+  readonly #linkParts: LinkParts
+  readonly #sessions: Sessions
+  readonly #unreleased: UnreleasedIds
   #closing = false
   /** Looks again whether what `close` waits for has come. */
   #changed: (() => void) | null = null
@@ -98,7 +109,11 @@ class BrokerAdapter implements Broker {
     const policy = new SubscriberPolicy(limits, counters, access, peers)
     this.#policy = policy
     const fanOut = new FanOut<LocalMessage>()
-    const retained = new RetainedMessages(limits)
+    const retained = new RetainedMessages(
+      limits,
+      () => clock.now(),
+      () => counters.increment('retained.expired'),
+    )
     const sessions = new Sessions(limits, {
       onQueueFull: () => counters.increment('sessions.droppedQueueFull'),
       onEvicted: () => counters.increment('sessions.evicted'),
@@ -107,6 +122,7 @@ class BrokerAdapter implements Broker {
     const persistence = new MemoryPersistence<Client>(
       { sessions, retained, unreleased },
       {
+        now: () => clock.now(),
         takeGrant: (subscription) => policy.takeGrant(subscription),
         isCurrent: (client) => client._authorized && (this.#aedes.clients[client.id] ?? client) === client,
         onReleased: (client, messageId) => this.#release(client, messageId),
@@ -141,13 +157,36 @@ class BrokerAdapter implements Broker {
           counters.increment('retained.refused')
           log.debug({ topic }, 'retained message refused: the store is full')
         },
-        onTakenOver: (clientId) => {
+        onTakenOver: ({ id, conn }) => {
           counters.increment('clients.takenOver')
-          log.debug({ clientId }, 'a new connection took over the client id')
+          log.debug({ clientId: id }, 'a new connection took over the client id')
+          this.#links.get(conn)?.takenOver()
         },
         onPublished: (client) => this.#ways.get(client.conn)?.caughtUp(),
       },
     )
+    const local = this.#aedes
+    this.#wills = new Wills({ acceptor, clock, gate, local, counters, most: limits.maxSessions })
+    this.#sessions5 = new SessionStore({ fanOut, limits, clock, counters }, (clientId) => {
+      this.#wills.publishNow(clientId)
+      this.#forgetUnreleased(clientId)
+    })
+    this.#sessions = sessions
+    this.#unreleased = unreleased
+    this.#linkParts = {
+      acceptor,
+      clock,
+      gate,
+      local,
+      unreleased,
+      limits,
+      topics: this.#topics,
+      policy,
+      retained,
+      sessions: this.#sessions5,
+      wills: this.#wills,
+      elsewhere: options.peers === undefined ? null : { reference: options.serverReference ?? null },
+    }
   }
 
   async start(): Promise<void> {
@@ -165,13 +204,19 @@ class BrokerAdapter implements Broker {
     emitter.on('error', (error: Error) => log.error({ error }, 'MQTT broker error'))
     this.#aedes.on('connackSent', (packet, client) => {
       if (packet.returnCode === 0) this.#deadlines.get(client.conn)?.()
+      else this.#links.get(client.conn)?.refused()
     })
+    this.#aedes.on('keepaliveTimeout', (client) => this.#links.get(client.conn)?.silent())
     this.#aedes.on('clientReady', (client) => {
       const { conn } = client
       if (!(conn instanceof GuardedSocket)) return
       const peer = this.peers.open(client, conn)
       if (peer === null) this.devices.enter(conn)
-      this.#ways.get(conn)?.open(client, conn, peer)
+      const link = this.#links.get(conn)
+      if (link === undefined) {
+        this.#sessions5.forget(client.id)
+        this.#ways.get(conn)?.open(client, conn, peer)
+      } else link.open(client, conn)
       // The library handles what came together with CONNECT right after this event; what comes now has to stay behind it.
       conn.accept()
     })
@@ -181,8 +226,14 @@ class BrokerAdapter implements Broker {
   attach(stream: Duplex, peer: string): GuardedSocket {
     const { limits, clock, counters, log, acceptor } = this.#options
     const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes })
-    const connection = new GuardedSocket(stream, {
-      guard: new FrameGuard(limits, way, this.#topics),
+    const connection: GuardedSocket = new GuardedSocket(stream, {
+      guard: new VersionGuard(limits.maxConnectBytes, (speaks5) => {
+        if (!speaks5) return new FrameGuard(limits, way, this.#topics)
+        const link = new Mqtt5Link(this.#linkParts)
+        this.#links.set(connection, link)
+        connection.lend(link)
+        return link
+      }),
       maxInflightBytes: limits.maxInflightBytes,
       onViolation: (fault) => {
         counters.increment(`violations.${fault.code}`)
@@ -229,6 +280,8 @@ class BrokerAdapter implements Broker {
     // aedes notices the end of a connection a little later than we do, and then publishes its will.
     await turn()
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
+    await turn()
+    this.#sessions5.close()
     await this.#until(() => this.#gate.pending === 0, deadline)
   }
 
@@ -265,6 +318,8 @@ class BrokerAdapter implements Broker {
     const { access, counters, log } = this.#options
     const answer = (success: boolean): void => {
       if (!success) counters.increment('clients.authenticationFailed')
+      // A session belongs to the version that made it: what the library keeps of the client it would restore.
+      else if (this.#links.has(client.conn)) this.#sessions.clear(client.id)
       done(null, success)
     }
     const caller = this.peers.admit(client, username, password)
@@ -284,6 +339,12 @@ class BrokerAdapter implements Broker {
       log.error({ error, clientId: client.id }, 'authentication failed to answer: the client is refused')
       answer(false)
     })
+  }
+
+  #forgetUnreleased(clientId: string): void {
+    this.#unreleased.releaseAll(clientId)
+    // Nobody waits for it: whoever begins clean again says it again.
+    this.#options.acceptor.released(clientId, null).catch(() => undefined)
   }
 
   /** Resolves when `condition` holds or the deadline has passed. */

@@ -30,7 +30,11 @@ export function checkConnect(data: Buffer, start: number, end: number, limits: C
   }
   const level = fields.byte()
   if (level !== (protocol === 'MQTT' ? 4 : 3)) {
-    return violation('PROTOCOL_UNSUPPORTED', `expected MQTT 3.1.1 (level 4) or 3.1 (level 3), came level ${level}`, 1)
+    return violation(
+      'PROTOCOL_UNSUPPORTED',
+      `expected MQTT 5, 3.1.1 (level 4) or 3.1 (level 3), came level ${level}`,
+      1,
+    )
   }
   const flags = fields.byte()
   if (!flagsAgree(flags)) {

@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { AckWriter } from './ack-writer.ts'
-import type { FrameGuard } from './frame-guard.ts'
+import type { Guard, Voice } from './guard.ts'
 import { type Violation, violation } from './violation.ts'
 
 /** Up to this size, the pieces of one write are copied together: one system call, one TLS record or WebSocket frame. */
@@ -11,7 +11,7 @@ const JOIN_BELOW: Bytes = 64 * 1024
 const READ_AHEAD: Bytes = 64 * 1024
 
 export interface GuardedSocketOptions {
-  guard: FrameGuard
+  guard: Guard
   /** Bytes held by publishes under way (`hold`) at which the socket is no longer read. */
   maxInflightBytes: Bytes
   onViolation(violation: Violation): void
@@ -33,7 +33,8 @@ export interface GuardedSocketOptions {
  * Backpressure goes through in both directions: a resting connection leaves its bytes in the kernel, and a write
  * completes when the socket took it. A client that does not read its acknowledgements is not read either.
  *
- * `acknowledge` and the library write to one and the same stream, whole packets in the order of the calls.
+ * `acknowledge`, `send` and the library write to one and the same stream, whole packets in the order of the calls. With a
+ * voice, the library is not heard, and the last word is the voice's.
  */
 export class GuardedSocket extends Duplex {
   readonly #socket: Duplex
@@ -50,8 +51,11 @@ export class GuardedSocket extends Duplex {
   #maxInflightBytes: Bytes
   /** Acknowledgements wait for a client that does not read them. */
   #clogged = false
-  readonly #acks = new AckWriter((packets) => this.#writeAcks(packets))
+  readonly #acks = new AckWriter((packets) => this.#writeOwn(packets))
   #written: (() => void) | null = null
+  #voice: Voice | null = null
+  /** What is sent waits for the end of the turn. */
+  #gathering = false
 
   constructor(socket: Duplex, options: GuardedSocketOptions) {
     super({ allowHalfOpen: false, readableHighWaterMark: READ_AHEAD })
@@ -116,6 +120,29 @@ export class GuardedSocket extends Duplex {
     this.#acks.add(packetId)
   }
 
+  /** From now on `voice` speaks to the client. */
+  lend(voice: Voice): void {
+    this.#voice = voice
+  }
+
+  /** Writes a whole packet, together with what else is written in this turn; nothing happens when the connection is over. */
+  send(packet: Buffer): void {
+    this.#acks.flush()
+    if (!this.#gathering) {
+      this.#gathering = true
+      this.cork()
+      process.nextTick(letGo, this)
+    }
+    this.#writeOwn(packet)
+  }
+
+  /** Lets go what `send` has gathered. */
+  flush(): void {
+    if (!this.#gathering) return
+    this.#gathering = false
+    this.uncork()
+  }
+
   /** Reads no more, for good: what is in flight may still be answered. */
   rest(): void {
     this.#rested = true
@@ -126,6 +153,8 @@ export class GuardedSocket extends Duplex {
   hangUp(): void {
     if (this.#state === 'refused' || this.destroyed) return
     this.#acks.flush()
+    const last = this.#voice?.farewell() ?? null
+    if (last !== null) super.write(last)
     this.#state = 'refused'
     this.end()
     // What still comes is read and dropped, or the client's own goodbye would never be seen.
@@ -138,7 +167,12 @@ export class GuardedSocket extends Duplex {
     this.#state = 'refused'
     this.#adjust()
     this.#options.onViolation(fault)
-    if (fault.connack === undefined) this.destroy()
+    if (this.#voice !== null) {
+      this.#acks.flush()
+      this.flush()
+      this.#voice.fault(fault)
+      this.destroy()
+    } else if (fault.connack === undefined) this.destroy()
     else this.#socket.end(Buffer.from([0x20, 2, 0, fault.connack]), () => this.destroy())
   }
 
@@ -153,6 +187,10 @@ export class GuardedSocket extends Duplex {
     second?: BufferEncoding | ((error: Error | null | undefined) => void),
     callback?: (error: Error | null | undefined) => void,
   ): boolean {
+    if (this.#voice !== null) {
+      if (callback !== undefined) process.nextTick(callback, null)
+      return true
+    }
     // The library writes a packet piece by piece, in one go: what is gathered goes before its first piece.
     this.#acks.flush()
     return typeof second === 'string' ? super.write(chunk, second, callback) : super.write(chunk, second)
@@ -195,7 +233,8 @@ export class GuardedSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#socket.destroy()
+    this.#state = 'refused'
+    if (this.#voice === null || !this.#voice.part(this.#socket)) this.#socket.destroy()
     this.#drained()
     callback(error)
   }
@@ -226,7 +265,7 @@ export class GuardedSocket extends Duplex {
     else this.#socket.pause()
   }
 
-  #writeAcks(packets: Buffer): void {
+  #writeOwn(packets: Buffer): void {
     if (!this.writable || super.write(packets) || this.#clogged) return
     this.#clogged = true
     this.#adjust()
@@ -247,6 +286,8 @@ export class GuardedSocket extends Duplex {
     written?.()
   }
 }
+
+const letGo = (connection: GuardedSocket): void => connection.flush()
 
 /** MQTT-6.0.0-1: MQTT goes over WebSocket in binary frames only. */
 export const textFrameViolation: Violation = violation(

@@ -1,4 +1,4 @@
-/** MQTT 3.1.1 for devices: listeners, frame guard, broker. */
+/** MQTT 3.1.1 and 5 for devices: listeners, frame guard, broker. */
 export type { MqttAccess } from './access.ts'
 export type { DeviceDoor, LeavePace } from './device-door.ts'
 export type { ListenerAddress } from './listener.ts'

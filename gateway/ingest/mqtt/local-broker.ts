@@ -4,6 +4,7 @@ import type { Deliver, FanOut } from './fan-out.ts'
 import { isReserved } from './publish-gate.ts'
 import type { RetainedMessages } from './retained-messages.ts'
 import type { Sessions } from './sessions.ts'
+import type { Carried } from './v5/index.ts'
 
 type QoS = 0 | 1 | 2
 type Done = (error?: Error) => void
@@ -18,6 +19,17 @@ export interface LocalMessage {
   qos: QoS
   retain: boolean
   dup: false
+  /** Client that published it, if it has to be known: subscribers of MQTT 5 may not want what they published themselves. */
+  from?: string
+  /** What MQTT 5 has it carry beside topic and payload. */
+  carried?: Carried
+}
+
+/** What a message has beside topic, payload and QoS. */
+export interface Extras {
+  retain: boolean
+  from?: string
+  carried?: Carried
 }
 
 export interface LocalBrokerStores {
@@ -28,7 +40,8 @@ export interface LocalBrokerStores {
 
 export interface LocalBrokerEvents {
   onRetainRefused(topic: string): void
-  onTakenOver(clientId: string): void
+  /** Another connection takes the place of this client's. */
+  onTakenOver(client: Client): void
   /** The library is done with a publish, or a will, of `client`: it was acknowledged, and goes to subscribers now. */
   onPublished(client: Client): void
 }
@@ -60,13 +73,25 @@ export class LocalBroker extends Aedes {
     done?.()
   }
 
-  /** Hands a client's message, not retained and not on a reserved topic, to its local subscribers. Never fails. */
-  distribute(topic: string, payload: Buffer, qos: QoS): void {
-    this.#distribute(topic, payload, qos, false)
+  /**
+   * Hands a client's message, not on a reserved topic, to its local subscribers, and retains it if it says so. Never fails.
+   *
+   * @returns whether there is any subscriber
+   */
+  distribute(topic: string, payload: Buffer, qos: QoS, extras: Extras = PLAIN): boolean {
+    if (extras.retain) this.#retain(topic, payload, qos, extras.carried)
+    return this.#distribute(topic, payload, qos, extras)
+  }
+
+  /** Whether a message would go to any local subscriber, connected or absent. */
+  isHeard(topic: string, qos: QoS): boolean {
+    const { fanOut, sessions } = this.#stores
+    return fanOut.match(topic).length > 0 || (qos > 0 && sessions.keepers(topic) !== null)
   }
 
   override registerClient(client: Client): void {
-    if (this.clients[client.id] !== undefined) this.#events.onTakenOver(client.id)
+    const before = this.clients[client.id]
+    if (before !== undefined) this.#events.onTakenOver(before)
     super.registerClient(client)
   }
 
@@ -78,22 +103,28 @@ export class LocalBroker extends Aedes {
   #publish(packet: PublishPacket): void {
     const { topic, qos, retain } = packet
     const payload = bytesOf(packet.payload)
-    if (retain && !this.#stores.retained.store(topic, payload, qos)) this.#events.onRetainRefused(topic)
-    this.#distribute(topic, payload, qos, retain)
+    if (retain) this.#retain(topic, payload, qos)
+    this.#distribute(topic, payload, qos, retain ? RETAINED : PLAIN)
   }
 
-  #distribute(topic: string, payload: Buffer, qos: QoS, retain: boolean): void {
+  #retain(topic: string, payload: Buffer, qos: QoS, carried?: Carried): void {
+    if (!this.#stores.retained.store(topic, payload, qos, carried)) this.#events.onRetainRefused(topic)
+  }
+
+  #distribute(topic: string, payload: Buffer, qos: QoS, extras: Extras): boolean {
     const { fanOut, sessions } = this.#stores
     const receivers = fanOut.match(topic)
     const keepers = qos > 0 ? sessions.keepers(topic) : null
-    if (receivers.length > 0 || keepers !== null) this.#send(topic, payload, qos, retain, receivers, keepers)
+    if (receivers.length === 0 && keepers === null) return false
+    this.#send(topic, payload, qos, extras, receivers, keepers)
+    return true
   }
 
   #send(
     topic: string,
     payload: Buffer,
     qos: QoS,
-    retain: boolean,
+    extras: Extras,
     receivers: ReadonlyArray<Deliver<LocalMessage>>,
     keepers: ReadonlyMap<string, QoS> | null,
   ): void {
@@ -104,9 +135,9 @@ export class LocalBroker extends Aedes {
       topic,
       payload,
       qos,
-      retain,
       // MQTT-3.3.1-3: the publisher's DUP flag is not propagated.
       dup: false,
+      ...extras,
     }
     if (keepers !== null) this.#keep(message, keepers)
     for (const deliver of receivers) deliver(message, delivered)
@@ -115,7 +146,8 @@ export class LocalBroker extends Aedes {
   #keep(message: LocalMessage, keepers: ReadonlyMap<string, QoS>): void {
     // A copy: the payload is a slice of what was read from the socket and would keep all of it alive.
     const payload = Buffer.from(message.payload)
-    const { brokerId, brokerCounter, topic } = message
+    const { brokerId, brokerCounter, topic, carried } = message
+    const expires = carried?.expires
     for (const [clientId, granted] of keepers) {
       const qos = Math.min(message.qos, granted) as QoS
       this.#stores.sessions.enqueue(clientId, {
@@ -126,10 +158,14 @@ export class LocalBroker extends Aedes {
         payload,
         qos,
         messageId: undefined,
+        ...(expires !== undefined && { expires }),
       })
     }
   }
 }
+
+const PLAIN: Extras = Object.freeze({ retain: false })
+const RETAINED: Extras = Object.freeze({ retain: true })
 
 const bytesOf = (payload: string | Buffer | undefined): Buffer =>
   Buffer.isBuffer(payload) ? payload : Buffer.from(payload ?? '')

@@ -27,10 +27,15 @@ export type MqttCounter =
   /** Local messages a subscriber did not get, by reason. */
   | 'forwards.droppedSlow'
   | 'forwards.droppedUnauthorized'
+  /** MQTT 5: expired before it could be delivered. */
+  | 'forwards.droppedExpired'
+  /** MQTT 5: larger than the subscriber takes. */
+  | 'forwards.droppedTooLarge'
   | 'sessions.droppedQueueFull'
   | 'sessions.evicted'
   | 'subscriptions.refused'
   | 'retained.refused'
+  | 'retained.expired'
 
 export interface MqttCounters {
   increment(name: MqttCounter, by?: number): void

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { RetryableError } from '../../../sync/contract/index.ts'
+import { type Millis, RetryableError } from '../../../sync/contract/index.ts'
 import type { RetainedMessages } from './retained-messages.ts'
 import type { Sessions } from './sessions.ts'
 import type { UnreleasedIds } from './unreleased-ids.ts'
@@ -27,6 +27,7 @@ export interface PersistenceEvents<C> {
    * @returns resolves when PUBCOMP may be sent; never rejects
    */
   onReleased(client: C, messageId: number | null): Promise<void>
+  now(): Millis
   /** A QoS 2 publish turned out to be a repeat: it is answered, and goes no further. */
   onRepeat(client: C): void
 }
@@ -93,7 +94,7 @@ export class MemoryPersistence<C extends OwnerOfSession> {
 
   outgoingStream(client: C): Readable {
     return Readable.from(
-      this.#sessions.queued(client.id).map((message) => ({
+      this.#sessions.queued(client.id, this.#events.now()).map((message) => ({
         ...message,
         retain: false,
         dup: message.cmd === 'publish' && message.messageId !== undefined,

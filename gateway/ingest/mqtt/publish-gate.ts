@@ -67,10 +67,7 @@ export class PublishGate {
   refused(error: Error, will: boolean): void {
     const { counters, log } = this.#options
     counters.increment(will ? 'wills.refused' : 'publishes.refused')
-    log.debug(
-      { reason: error.message, will },
-      'publish refused: it gets no acknowledgement and its connection is closed',
-    )
+    log.debug({ reason: error.message, will }, 'publish refused: it gets no acknowledgement, or a bad one')
   }
 
   /** @param client null for the will of a client that is gone */

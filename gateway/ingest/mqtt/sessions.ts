@@ -1,4 +1,4 @@
-import type { Bytes } from '../../../sync/contract/index.ts'
+import type { Bytes, Millis } from '../../../sync/contract/index.ts'
 import { TopicTrie } from './topic-trie.ts'
 
 type QoS = 0 | 1 | 2
@@ -15,6 +15,8 @@ export interface QueuedMessage {
   qos: QoS
   /** Given when it is first sent. */
   messageId: number | undefined
+  /** After this it is delivered no more (MQTT 5 §3.3.2.3.3); Unix time. */
+  expires?: Millis
 }
 
 export interface SessionLimits {
@@ -159,9 +161,16 @@ export class Sessions {
     return message
   }
 
-  /** What is queued for the client now, oldest first. */
-  queued(clientId: string): QueuedMessage[] {
-    return Array.from(this.#sessions.get(clientId)?.queue.values() ?? [])
+  /** What is queued for the client now, oldest first; what has expired before it was sent is dropped. */
+  queued(clientId: string, now: Millis): QueuedMessage[] {
+    const session = this.#sessions.get(clientId)
+    if (session === undefined) return []
+    for (const [counter, message] of session.queue) {
+      if (message.messageId !== undefined || (message.expires ?? Number.POSITIVE_INFINITY) > now) continue
+      session.queue.delete(counter)
+      this.#queuedBytes -= cost(message)
+    }
+    return [...session.queue.values()]
   }
 
   #use(clientId: string): Session {

@@ -50,6 +50,12 @@ export interface MqttLimits {
 
   /** Publishes of one client that may wait for the acceptor before its socket is no longer read. */
   maxInflightBytes: Bytes
+  /** MQTT 5: publishes of QoS 1 and 2 that a client may have without an answer (§3.2.2.3.3). */
+  receiveMaximum: number
+  /** MQTT 5: topics that a client may number (§3.2.2.3.8). */
+  topicAliasMaximum: number
+  /** MQTT 5: how long a session may be kept without a connection (§3.2.2.3.2). */
+  maxSessionExpiry: Millis
   /** QoS 2 packet identifiers of one session awaiting PUBREL. */
   maxUnreleased: number
 
@@ -90,6 +96,9 @@ export const defaultMqttLimits: Readonly<MqttLimits> = {
   maxTopicBytes: 1024,
   maxTopicLevels: 32,
   maxInflightBytes: 64 * 1024,
+  receiveMaximum: 256,
+  topicAliasMaximum: 32,
+  maxSessionExpiry: 86_400_000,
   maxUnreleased: 1_000,
   maxSubscriptionsPerClient: 1_000,
   slowReaderBytes: 1024 * 1024,

@@ -20,6 +20,8 @@ export interface MqttOptions {
   access?: MqttAccess
   /** Gateways that may log in as peers; nobody unless said. */
   peers?: PeerLogin
+  /** Where clients of MQTT 5 are sent that are asked to leave, if there are peers: `host:port` (MQTT 5 §4.11). */
+  serverReference?: string
 }
 
 export interface MqttServer {
@@ -49,9 +51,18 @@ const MESSAGE_HEADROOM = 64 * 1024
  * @throws OperatorError `MQTT_LISTEN_FAILED`, `MQTT_TLS_FILE_UNREADABLE`, `MQTT_TLS_INVALID`
  */
 export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
-  const { settings, acceptor, clock, log, counters, access = {}, peers } = options
+  const { settings, acceptor, clock, log, counters, access = {}, peers, serverReference } = options
   const { limits } = settings
-  const broker = await createBroker({ acceptor, limits, clock, log, counters, access, ...(peers && { peers }) })
+  const broker = await createBroker({
+    acceptor,
+    limits,
+    clock,
+    log,
+    counters,
+    access,
+    ...(peers && { peers }),
+    ...(serverReference && { serverReference }),
+  })
   const admission = new Admission(limits, clock, counters)
   const listeners: Listener[] = []
 

@@ -33,16 +33,19 @@ export class SubscriberPolicy {
 
   /** @returns null when the filter is denied (SUBACK 0x80, MQTT 3.1.1 §3.9.3) */
   grant(client: Client, subscription: Subscription): Subscription | null {
-    const { topic } = subscription
-    const filters = this.#filtersOf(client)
-    const full = !filters.has(topic) && filters.size >= this.#limits.maxSubscriptionsPerClient
-    if (full || !this.#mayReceive(client, topic)) {
-      this.#counters.increment('subscriptions.refused')
-      return null
-    }
-    filters.add(topic)
+    if (this.judge(client, subscription.topic) !== 'granted') return null
     this.#granted.add(subscription)
     return subscription
+  }
+
+  /** Whether the client may subscribe to `filter`; from then on it has one subscription more. */
+  judge(client: Client, filter: string): 'granted' | 'too many' | 'denied' {
+    const filters = this.#filtersOf(client)
+    const full = !filters.has(filter) && filters.size >= this.#limits.maxSubscriptionsPerClient
+    const verdict = full ? 'too many' : this.#mayReceive(client, filter) ? 'granted' : 'denied'
+    if (verdict === 'granted') filters.add(filter)
+    else this.#counters.increment('subscriptions.refused')
+    return verdict
   }
 
   /** Whether `grant` has granted this very subscription and nobody has asked so before. */

@@ -2,7 +2,7 @@
 export type TextFault = 'EMPTY' | 'TOO_LONG' | 'TOO_DEEP' | 'NOT_UTF8' | 'NUL' | 'CONTROL_CHARACTER' | 'WILDCARD'
 
 /** Which text it was. */
-export type TextSubject = 'TOPIC' | 'WILL_TOPIC' | 'FILTER' | 'CLIENT_ID' | 'USERNAME'
+export type TextSubject = 'TOPIC' | 'WILL_TOPIC' | 'RESPONSE_TOPIC' | 'FILTER' | 'CLIENT_ID' | 'USERNAME'
 
 /** Why a connection was cut: stable, one counter each. */
 export type ViolationCode =
@@ -20,6 +20,12 @@ export type ViolationCode =
   | 'CONNECT_FLAGS_INVALID'
   | 'TOO_MANY_FILTERS'
   | 'FRAME_NOT_BINARY'
+  /** MQTT 5 only: a packet that is well formed, and may not be what or where it is. */
+  | 'PROTOCOL_ERROR'
+  | 'TOPIC_ALIAS_INVALID'
+  | 'RECEIVE_MAXIMUM_EXCEEDED'
+  | 'AUTH_METHOD_UNSUPPORTED'
+  | 'CLIENT_ID_RESERVED'
   | `${TextSubject}_${TextFault}`
 
 /** A client broke the protocol or a limit: close its connection (MQTT-4.8.0-1). */

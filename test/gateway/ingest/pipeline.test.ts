@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Publish, Said } from '../../../gateway/ingest/index.ts'
 import { MemoryDisk } from '../../../gateway/ports/index.ts'
 import { decodeDeadLetter, decodeLine, type ThresholdEvent } from '../../../sync/contract/index.ts'
 import { SimulatedClock } from '../../../sync/runtime/index.ts'
@@ -344,5 +345,98 @@ describe('QoS 2', () => {
     publish('broken{', { ...two, messageId: 3, dup: true })
     await settle()
     expect((await readLane(outbox.lane('deadletters'), 0)).lines.size).toBe(1)
+  })
+})
+
+describe('what became of a publish', () => {
+  const verdictOf = async (
+    payload: string,
+    extra: Partial<Publish> = {},
+    options: Parameters<typeof world>[0] = {},
+  ): Promise<string> => {
+    const { publish, verdicts } = await world(options)
+    publish(payload, extra)
+    await settle()
+    const [verdict] = verdicts
+    return `${verdict?.outcome}${verdict?.problem ? ` ${verdict.problem.code}` : ''}`
+  }
+
+  it('is told with the answer', async () => {
+    expect(await verdictOf('21.5')).toBe('stored')
+    expect(await verdictOf('broken{')).toBe('dead letter PAYLOAD_NOT_JSON')
+    expect(await verdictOf('[{"value":1,"seq":1},7]')).toBe('stored READING_NOT_OBJECT')
+    expect(await verdictOf('21.5', { topic: 'mistyped' })).toBe('dead letter TOPIC_UNKNOWN')
+    expect(await verdictOf('on', { topic: 'local/lamp' })).toBe('local')
+    expect(await verdictOf('21.5', { qos: 0 }, { admission: { maxPending: 0 } })).toBe('shed')
+  })
+
+  it('is not known when its commit failed, and is when nothing is taken', async () => {
+    const { publish, verdicts, answers, disk } = await world()
+    disk.failWrite = new Error('EIO')
+    publish('1')
+    await settle()
+    publish('2')
+    await settle()
+    expect(answers).toEqual(['1 OUTBOX_WRITE_FAILED', expect.stringMatching(/^2 OUTBOX_/)])
+    expect(verdicts).toEqual([undefined, { outcome: 'refused', problem: null }])
+  })
+})
+
+describe('what MQTT 5 says about a message', () => {
+  const said = (extra: Partial<Said>): Partial<Publish> => ({
+    said: { user: [], contentType: null, expiry: null, ...extra },
+  })
+
+  it('labels its readings', async () => {
+    const { publish, outbox } = await world()
+    publish('1', said({ user: [['line', 'a']] }))
+    publish('2')
+    await settle()
+    const { lines } = await readLane(outbox.lane('readings'), 0)
+    expect([...lines.values()].map((line) => decodeLine(line).labels)).toEqual([{ line: 'a' }, undefined])
+  })
+
+  it('makes a dead letter of what it says cannot be read', async () => {
+    const { publish, outbox, verdicts } = await world()
+    publish('1', said({ contentType: 'application/cbor' }))
+    publish('2', said({ user: [['', 'x']] }))
+    await settle()
+    const { lines } = await readLane(outbox.lane('deadletters'), 0)
+    const codes = ['CONTENT_TYPE_UNSUPPORTED', 'LABELS_INVALID']
+    expect([...lines.values()].map((line) => decodeDeadLetter(line).code)).toEqual(codes)
+    expect(verdicts.map((verdict) => verdict?.problem?.code)).toEqual(codes)
+  })
+
+  it('makes a dead letter of readings that are older than it allows, and counts them', async () => {
+    const { publish, outbox, verdicts, clock, counts } = await world()
+    const at = (age: number): object => ({ value: age, time: clock.now() - age, seq: age })
+    const minute = said({ expiry: 60_000 })
+    publish(JSON.stringify(at(60_000)), minute)
+    publish(JSON.stringify(at(60_001)), minute)
+    publish(JSON.stringify([at(70_000), at(10), at(80_000)]), minute)
+    // Without a time of its own it is as old as its arrival.
+    publish('5', said({ expiry: 0 }))
+    publish(JSON.stringify(at(90_000)))
+    await settle()
+    expect(await values({ outbox })).toEqual([60_000, 10, 5, 90_000])
+    expect(verdicts.map((verdict) => `${verdict?.outcome} ${verdict?.problem?.code ?? ''}`)).toEqual([
+      'stored ',
+      'dead letter MESSAGE_EXPIRED',
+      'stored MESSAGE_EXPIRED',
+      'stored ',
+      'stored ',
+    ])
+    expect(counts).toMatchObject({ stale: 3, deadLetters: 2, readings: 4 })
+  })
+
+  it('does not make a dead letter of a repeat: what it repeats came in time', async () => {
+    const { publish, outbox, verdicts, clock } = await world()
+    const payload = JSON.stringify({ value: 1, time: clock.now(), seq: 1 })
+    publish(payload, said({ expiry: 1_000 }))
+    await clock.advance(5_000)
+    publish(payload, { ...said({ expiry: 1_000 }), dup: true, received: clock.now() })
+    await settle()
+    expect(verdicts.map((verdict) => verdict?.outcome)).toEqual(['stored', 'stored'])
+    expect(await values({ outbox })).toEqual([1])
   })
 })

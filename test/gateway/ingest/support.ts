@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { ClockWatch } from '../../../gateway/clock/index.ts'
 import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
-import { Ingest, type IngestCounter, type Publish, Unreleased } from '../../../gateway/ingest/index.ts'
+import { Ingest, type IngestCounter, type Publish, Unreleased, type Verdict } from '../../../gateway/ingest/index.ts'
 import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
 import { keeperOf } from '../../../gateway/keeper.ts'
 import { Outbox } from '../../../gateway/outbox/index.ts'
@@ -18,6 +18,8 @@ export interface Pipeline {
   counts: Partial<Record<IngestCounter, number>>
   /** What was answered, in order: the payload, and the code of the refusal if it was one. */
   answers: string[]
+  /** What became of each of them. */
+  verdicts: Array<Verdict | undefined>
   publish(payload: string, extra?: Partial<Publish>): void
 }
 
@@ -69,6 +71,7 @@ export async function openPipeline(options: {
     },
   })
   const answers: string[] = []
+  const verdicts: Array<Verdict | undefined> = []
   const publish = (payload: string, extra: Partial<Publish> = {}): void => {
     const message: Publish = {
       clientId: 'c1',
@@ -80,12 +83,13 @@ export async function openPipeline(options: {
       received: clock.now(),
       ...extra,
     }
-    ingest.accept(message, (error) => {
+    ingest.accept(message, (error, verdict) => {
+      verdicts.push(verdict)
       const code = error && 'code' in error ? ` ${String(error.code)}` : ''
       answers.push(`${payload}${code}`)
     })
   }
-  return { ingest, outbox, counts, answers, publish }
+  return { ingest, outbox, counts, answers, verdicts, publish }
 }
 
 /** Everything that is ready to run has its turn. */

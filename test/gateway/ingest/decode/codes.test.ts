@@ -149,6 +149,9 @@ const CASES: Array<[code: DecodeCode, payload: string | Buffer, topic?: typeof T
   ['SENML_FIELD_UNKNOWN', '[{"n":"a","v":1},{"n":"b","v":1,"ct_":"60"}]'],
 ]
 
+/** Shown in said.test.ts. */
+const SAID: readonly DecodeCode[] = ['CONTENT_TYPE_UNSUPPORTED', 'MESSAGE_EXPIRED']
+
 describe('refusals', () => {
   it.each(CASES)('%s for %j', (code, payload, topic) => {
     const result = decode(payload, topic ?? TEMP)
@@ -159,7 +162,7 @@ describe('refusals', () => {
   })
 
   it('are shown here for every code that there is', () => {
-    const shown = new Set<string>([...CASES.map(([code]) => code), unknownTopic('x').code])
+    const shown = new Set<string>([...CASES.map(([code]) => code), unknownTopic('x').code, ...SAID])
     expect([...shown].sort()).toEqual(Object.keys(DECODE_CODES).sort())
   })
 

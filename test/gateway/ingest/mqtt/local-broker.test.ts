@@ -15,12 +15,16 @@ function setUp() {
     {},
     {
       fanOut,
-      retained: new RetainedMessages({ maxRetainedMessages: 1, maxRetainedBytes: 100 }),
+      retained: new RetainedMessages(
+        { maxRetainedMessages: 1, maxRetainedBytes: 100 },
+        () => 0,
+        () => undefined,
+      ),
       sessions: new Sessions(defaultMqttLimits, { onQueueFull: () => undefined, onEvicted: () => undefined }),
     },
     {
       onRetainRefused: (topic) => refused.push(topic),
-      onTakenOver: (clientId) => takenOver.push(clientId),
+      onTakenOver: ({ id }) => takenOver.push(id),
       onPublished: () => undefined,
     },
   )

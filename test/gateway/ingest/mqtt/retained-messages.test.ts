@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { RetainedMessages } from '../../../../gateway/ingest/mqtt/retained-messages.ts'
 
 const setUp = (maxRetainedMessages = 100, maxRetainedBytes = 10_000): RetainedMessages =>
-  new RetainedMessages({ maxRetainedMessages, maxRetainedBytes })
+  new RetainedMessages(
+    { maxRetainedMessages, maxRetainedBytes },
+    () => 0,
+    () => undefined,
+  )
 
 async function topics(retained: RetainedMessages, ...filters: string[]): Promise<string[]> {
   const found: string[] = []

@@ -55,7 +55,7 @@ describe('bounds', () => {
     sessions.subscribe('one', 'a', 1)
     const [first, second, third] = [message(), message(), message()]
     for (const each of [first, second, third]) if (each !== undefined) sessions.enqueue('one', each)
-    expect(sessions.queued('one')).toEqual([first, second])
+    expect(sessions.queued('one', 0)).toEqual([first, second])
     expect(events.onQueueFull).toHaveBeenCalledTimes(1)
   })
 
@@ -96,7 +96,7 @@ describe('bounds', () => {
     sessions.markReceived('nobody', 1)
     sessions.unsubscribe('nobody', 'a')
     sessions.clear('nobody')
-    expect(sessions.queued('nobody')).toEqual([])
+    expect(sessions.queued('nobody', 0)).toEqual([])
     expect(sessions.subscriptions('nobody')).toEqual([])
     expect(sessions.size).toBe(0)
   })

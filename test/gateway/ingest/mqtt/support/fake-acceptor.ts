@@ -1,9 +1,9 @@
-import type { Acceptor, Publish } from '../../../../../gateway/ingest/acceptor.ts'
+import type { Acceptor, Done, Publish, Verdict } from '../../../../../gateway/ingest/acceptor.ts'
 import { StopAcceptingError } from '../../../../../sync/contract/index.ts'
 
 export interface Received extends Publish {
   text: string
-  done: (error?: Error) => void
+  done: (error?: Error, verdict?: Verdict) => void
   answered: boolean
 }
 
@@ -13,19 +13,21 @@ export class FakeAcceptor implements Acceptor {
   auto = true
   /** With an error: every publish is refused with it. */
   refuseWith: StopAcceptingError | null = null
+  /** What becomes of every publish. */
+  verdict: Verdict | undefined
   readonly received: Received[] = []
   readonly releases: Array<[clientId: string, messageId: number | null]> = []
   /** What a release waits for. */
   releasing: Promise<void> = Promise.resolve()
 
-  accept(publish: Publish, done: (error: Error | null) => void): void {
+  accept(publish: Publish, done: Done): void {
     const received: Received = {
       ...publish,
       text: publish.payload.toString(),
       answered: false,
-      done: (error) => {
+      done: (error, verdict = error === undefined ? this.verdict : undefined) => {
         received.answered = true
-        done(error ?? null)
+        done(error ?? null, verdict)
       },
     }
     this.received.push(received)

@@ -37,6 +37,7 @@ export interface TestServerOptions {
   listeners?: readonly ListenerSettings[]
   access?: MqttAccess
   peers?: PeerLogin
+  serverReference?: string
 }
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -56,6 +57,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     counters: { increment: (name, by = 1) => counters.set(name, (counters.get(name) ?? 0) + by) },
     ...(options.access === undefined ? {} : { access: options.access }),
     ...(options.peers === undefined ? {} : { peers: options.peers }),
+    ...(options.serverReference === undefined ? {} : { serverReference: options.serverReference }),
   })
   onTestFinished(async () => {
     acceptor.auto = true
