@@ -5,6 +5,7 @@ import { loadConfig } from '../../gateway/config/index.ts'
 import type { Site } from '../../simulators/site/index.ts'
 import { acknowledgedMore, bufferedAtLeast, expectNothingWrong, onSite } from '../support/site.ts'
 import { eventsOf } from './support/events.ts'
+import { inStep, tookOver } from './support/pair.ts'
 
 /** A device of the test's own, beside the simulated ones. */
 async function device(site: Site, name: string): Promise<(metric: string, value: number) => Promise<void>> {
@@ -15,9 +16,9 @@ async function device(site: Site, name: string): Promise<(metric: string, value:
   }
 }
 
-/** The API of the site's gateway. */
-async function api(site: Site): Promise<(method: string, path: string, body?: unknown) => Promise<unknown>> {
-  const { dataDir } = await loadConfig(site.addresses.config, {})
+/** The API of a gateway of the site. */
+async function api(site: Site, which = 0): Promise<(method: string, path: string, body?: unknown) => Promise<unknown>> {
+  const { dataDir } = await loadConfig(site.gateways[which]?.config ?? '', {})
   return async (method, path, body) => {
     const { url, token } = await readApiFile(dataDir)
     const response = await fetch(url + path, {
@@ -89,6 +90,48 @@ describe('alarms of a site', () => {
         .toEqual(['too-hot raised', 'too-hot shelved', 'too-hot expired'])
       await call('POST', '/alarms/act', { ...about, action: 'acknowledge' })
       await expect.poll(() => eventsOf(site, 'boiler')).toHaveLength(4)
+    })
+  })
+
+  it('are acknowledged, shelved and given rules at either of two gateways, for both, and whichever dies', {
+    timeout: 90_000,
+  }, async () => {
+    await onSite({ devices: 2, rate: 1, gateways: 2 }, async (site) => {
+      await inStep(site)
+      const publish = await device(site, 'boiler')
+      const [here, there] = [await api(site, 0), await api(site, 1)]
+      const alarm = (call: typeof here) => call('GET', '/alarms?device=boiler')
+      const about = { device: 'boiler', rule: 'too-hot', by: 'the test' }
+      await publish('temperature', 90)
+      await expect.poll(() => alarm(there)).toMatchObject([{ rule: 'too-hot', state: 'unacknowledged' }])
+      // The device speaks to the first: what is done at the second has to come there, and back.
+      await there('POST', '/alarms/act', { ...about, action: 'acknowledge' })
+      await expect.poll(() => alarm(here)).toMatchObject([{ state: 'acknowledged' }])
+      const rules = { rules: [{ id: 'warm', match: { device: 'boiler' }, above: 50 }] }
+      await here('PUT', '/rules', rules)
+      await expect.poll(() => there('GET', '/rules')).toMatchObject((await here('GET', '/rules')) as object)
+      await here('POST', '/alarms/act', { ...about, action: 'shelve', for: '1h' })
+      await expect.poll(() => alarm(there)).toMatchObject([{ state: 'shelved' }])
+      await site.killGateway(0)
+      await site.wipeGateway(0)
+      await tookOver(site, 1)
+      expect(await alarm(there)).toMatchObject([{ state: 'shelved' }])
+      await site.startGateway(0)
+      await inStep(site)
+      // It began with nothing, and is told both.
+      await expect.poll(() => alarm(here)).toMatchObject([{ state: 'shelved' }])
+      expect(await here('GET', '/rules')).toMatchObject((await there('GET', '/rules')) as object)
+      await site.killGateway(1)
+      await tookOver(site, 0)
+      await here('POST', '/alarms/act', { ...about, action: 'unshelve' })
+      expect(await alarm(here)).toMatchObject([{ state: 'acknowledged' }])
+      expect(JSON.stringify(await here('GET', '/rules'))).toContain('"warm"')
+      await site.startGateway(1)
+      await inStep(site)
+      await expect.poll(() => alarm(there)).toMatchObject([{ state: 'acknowledged' }])
+      await expect
+        .poll(() => eventsOf(site, 'boiler'), { timeout: 15_000 })
+        .toEqual(['too-hot raised', 'too-hot acknowledged', 'too-hot shelved', 'too-hot unshelved'])
     })
   })
 })
