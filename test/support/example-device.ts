@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -99,11 +99,7 @@ export class ExampleDevice {
 /** A Python that has Paho, or why there is none. */
 export function findPaho(): { python: string } | { missing: string } {
   // Debian's packages are its own Python's, which need not be the first on the path.
-  for (const python of ['python3', '/usr/bin/python3']) {
-    try {
-      execFileSync(python, ['-c', 'import paho.mqtt.client'], { stdio: 'ignore' })
-      return { python }
-    } catch {}
-  }
+  for (const python of ['python3', '/usr/bin/python3'])
+    if (spawnSync(python, ['-c', 'import paho.mqtt.client'], { stdio: 'ignore' }).status === 0) return { python }
   return { missing: 'Paho for Python is not installed (Debian: python3-paho-mqtt)' }
 }

@@ -1,6 +1,8 @@
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { type ConnectLimits, checkConnect } from './connect-frame.ts'
+import { append } from './held-bytes.ts'
 import { KnownTopics } from './known-topics.ts'
+import { PACKET } from './packet-types.ts'
 import { checkFilters, type FilterLimits } from './subscribe-frame.ts'
 import { checkTopicName } from './topic-text.ts'
 import { textViolation, type Violation, violation } from './violation.ts'
@@ -40,19 +42,6 @@ export interface FrameSink {
   onChunk(): void
 }
 
-const TYPE = {
-  connect: 1,
-  publish: 3,
-  puback: 4,
-  pubrec: 5,
-  pubrel: 6,
-  pubcomp: 7,
-  subscribe: 8,
-  unsubscribe: 10,
-  pingreq: 12,
-  disconnect: 14,
-} as const
-
 /** Flag bits a client has to send with each packet type (MQTT-2.2.2-1); -1 = no client may send the type. */
 const FLAGS: readonly number[] = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1]
 
@@ -78,7 +67,7 @@ export class FrameGuard {
   /** Payload bytes of the current PUBLISH that are still to come. */
   #payloadLeft = 0
   /** Start of a frame that cannot be judged yet: the first `#heldLength` bytes of `#held`, judged again at `#needed`. */
-  #held = NOTHING
+  #held: Buffer = NOTHING
   #heldLength = 0
   #needed = 0
   #passed: Buffer | null = null
@@ -201,15 +190,15 @@ export class FrameGuard {
     const first = data[start] ?? 0
     const type = first >> 4
     const flags = first & 0x0f
-    if (type === TYPE.publish) {
+    if (type === PACKET.publish) {
       if ((flags & 0x06) === 0x06) return this.#refuse('QOS_INVALID', 'expected QoS 0, 1 or 2, came 3 (MQTT-3.3.1-4)')
       if ((flags & 0x0e) === 0x08) return this.#refuse('DUP_WITHOUT_QOS', 'expected no DUP with QoS 0 (MQTT-3.3.1-2)')
     } else if (FLAGS[type] !== flags) {
       if (FLAGS[type] === -1) return this.#refuse('PACKET_TYPE_FORBIDDEN', `no client may send packet type ${type}`)
       return this.#refuse('FLAGS_RESERVED', `packet type ${type} with flags ${flags} (MQTT-2.2.2-2)`)
     }
-    if ((type === TYPE.connect) !== (this.#state === 'awaiting-connect')) {
-      if (type === TYPE.connect) return this.#refuse('SECOND_CONNECT', 'expected one CONNECT only (MQTT-3.1.0-2)')
+    if ((type === PACKET.connect) !== (this.#state === 'awaiting-connect')) {
+      if (type === PACKET.connect) return this.#refuse('SECOND_CONNECT', 'expected one CONNECT only (MQTT-3.1.0-2)')
       return this.#refuse('FIRST_NOT_CONNECT', `expected CONNECT first, came packet type ${type} (MQTT-3.1.0-1)`)
     }
 
@@ -227,7 +216,7 @@ export class FrameGuard {
       }
       body++
     }
-    return type === TYPE.publish
+    return type === PACKET.publish
       ? this.#publish(data, start, body, length, flags)
       : this.#control(data, start, body, length, type)
   }
@@ -286,17 +275,17 @@ export class FrameGuard {
 
     let fault: Violation | null = null
     switch (type) {
-      case TYPE.connect:
+      case PACKET.connect:
         fault = checkConnect(data, body, end, this.#limits)
         if (fault === null) this.#state = 'open'
         break
-      case TYPE.subscribe:
-      case TYPE.unsubscribe:
-        fault = checkFilters(data, body, end, type === TYPE.subscribe, this.#limits)
+      case PACKET.subscribe:
+      case PACKET.unsubscribe:
+        fault = checkFilters(data, body, end, type === PACKET.subscribe, this.#limits)
         break
-      case TYPE.pingreq:
+      case PACKET.pingreq:
         break
-      case TYPE.disconnect:
+      case PACKET.disconnect:
         this.#state = 'ended'
         break
       default:
@@ -309,9 +298,9 @@ export class FrameGuard {
   }
 
   #largest(type: number): Bytes {
-    if (type === TYPE.connect) return this.#limits.maxConnectBytes
-    if (type === TYPE.subscribe || type === TYPE.unsubscribe) return this.#limits.maxSubscribeBytes
-    return type === TYPE.pingreq || type === TYPE.disconnect ? 0 : 2
+    if (type === PACKET.connect) return this.#limits.maxConnectBytes
+    if (type === PACKET.subscribe || type === PACKET.unsubscribe) return this.#limits.maxSubscribeBytes
+    return type === PACKET.pingreq || type === PACKET.disconnect ? 0 : 2
   }
 
   #await(bytes: number): number {
@@ -332,16 +321,9 @@ export class FrameGuard {
     return REFUSED
   }
 
-  /** Keeps a copy that grows with what came, not with what was announced: an idle attacker costs what it sent. */
   #hold(bytes: Buffer): void {
-    const length = this.#heldLength + bytes.length
-    if (length > this.#held.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#needed, Math.max(64, length, this.#held.length * 2)))
-      this.#held.copy(grown, 0, 0, this.#heldLength)
-      this.#held = grown
-    }
-    bytes.copy(this.#held, this.#heldLength)
-    this.#heldLength = length
+    this.#held = append(this.#held, this.#heldLength, bytes, this.#needed)
+    this.#heldLength += bytes.length
   }
 
   #release(): void {

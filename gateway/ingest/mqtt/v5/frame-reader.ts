@@ -1,4 +1,5 @@
 import type { Bytes } from '../../../../sync/contract/index.ts'
+import { append } from '../held-bytes.ts'
 import { type Violation, violation } from '../violation.ts'
 
 /** Where one whole packet lies in `data`, which is not written to again. */
@@ -114,13 +115,7 @@ export class FrameReader {
   }
 
   #hold(bytes: Buffer): void {
-    const length = this.#heldLength + bytes.length
-    if (length > this.#held.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#needed, Math.max(64, length, this.#held.length * 2)))
-      this.#held.copy(grown, 0, 0, this.#heldLength)
-      this.#held = grown
-    }
-    bytes.copy(this.#held, this.#heldLength)
-    this.#heldLength = length
+    this.#held = append(this.#held, this.#heldLength, bytes, this.#needed)
+    this.#heldLength += bytes.length
   }
 }

@@ -6,6 +6,7 @@ import type { FrameLimits } from '../frame-guard.ts'
 import type { Guard, Voice } from '../guard.ts'
 import type { GuardedSocket } from '../guarded-socket.ts'
 import type { KnownTopics } from '../known-topics.ts'
+import { PACKET } from '../packet-types.ts'
 import type { RetainedMessages } from '../retained-messages.ts'
 import type { SubscriberPolicy } from '../subscriber-policy.ts'
 import { filterMatches } from '../topic-trie.ts'
@@ -51,20 +52,6 @@ export interface LinkParts extends PublisherParts {
   /** Where clients are sent that are asked to leave; null: nowhere, the server shuts down. */
   elsewhere: { reference: string | null } | null
 }
-
-const TYPE = {
-  connect: 1,
-  publish: 3,
-  puback: 4,
-  pubrec: 5,
-  pubrel: 6,
-  pubcomp: 7,
-  subscribe: 8,
-  unsubscribe: 10,
-  pingreq: 12,
-  disconnect: 14,
-  auth: 15,
-} as const
 
 /** Flag bits that a client has to send with each packet type (MQTT 5 §2.1.3); -1 = no client may send the type. */
 const FLAGS: readonly number[] = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, 0]
@@ -271,7 +258,7 @@ export class Mqtt5Link implements Guard, Voice {
   }
 
   #handle({ type, flags, data, start, end }: Frame): Violation | null {
-    if (type !== TYPE.publish && FLAGS[type] !== flags) {
+    if (type !== PACKET.publish && FLAGS[type] !== flags) {
       if (FLAGS[type] === -1) return violation('PACKET_TYPE_FORBIDDEN', `no client may send packet type ${type}`)
       return violation('FLAGS_RESERVED', `packet type ${type} with flags ${flags} (MQTT-2.1.3-1)`)
     }
@@ -279,41 +266,41 @@ export class Mqtt5Link implements Guard, Voice {
     if (opened === null) return this.#begin(data, start, end)
     const { limits, topics } = this.#parts
     switch (type) {
-      case TYPE.publish: {
+      case PACKET.publish: {
         const publish = readPublish(data, start, end, flags, { topics, aliases: this.#aliases, limits })
         return 'code' in publish ? publish : opened.publisher.take(publish)
       }
-      case TYPE.puback:
-      case TYPE.pubrec:
-      case TYPE.pubrel:
-      case TYPE.pubcomp: {
+      case PACKET.puback:
+      case PACKET.pubrec:
+      case PACKET.pubrel:
+      case PACKET.pubcomp: {
         const answer = readAnswer(data, start, end)
         if ('code' in answer) return answer
         const { packetId, reason } = answer
-        if (type === TYPE.pubrel) opened.publisher.release(packetId)
-        else if (type === TYPE.pubrec) opened.session.received(packetId, reason)
+        if (type === PACKET.pubrel) opened.publisher.release(packetId)
+        else if (type === PACKET.pubrec) opened.session.received(packetId, reason)
         else opened.session.done(packetId)
         return null
       }
-      case TYPE.subscribe: {
+      case PACKET.subscribe: {
         const subscribe = readSubscribe(data, start, end, limits)
         if ('code' in subscribe) return subscribe
         this.#subscribe(subscribe, opened)
         return null
       }
-      case TYPE.unsubscribe: {
+      case PACKET.unsubscribe: {
         const unsubscribe = readUnsubscribe(data, start, end, limits)
         if ('code' in unsubscribe) return unsubscribe
         this.#unsubscribe(unsubscribe, opened)
         return null
       }
-      case TYPE.pingreq:
+      case PACKET.pingreq:
         if (end > start) return violation('PACKET_MALFORMED', 'expected nothing in PINGREQ')
         opened.connection.send(PINGRESP)
         return null
-      case TYPE.disconnect:
+      case PACKET.disconnect:
         return this.#goodbye(data, start, end)
-      case TYPE.auth:
+      case PACKET.auth:
         return violation('PROTOCOL_ERROR', 'expected no AUTH without a method in CONNECT (MQTT-4.12.0-6)')
       default:
         return violation('SECOND_CONNECT', 'expected one CONNECT only (MQTT-3.1.0-2)')
@@ -420,8 +407,8 @@ export class Mqtt5Link implements Guard, Voice {
 
 /** Remaining length that a packet of a type may have. */
 function largest(type: number, limits: FrameLimits): Bytes {
-  if (type === TYPE.publish) return limits.maxPublishBytes
-  if (type === TYPE.connect) return limits.maxConnectBytes
-  if (type === TYPE.subscribe || type === TYPE.unsubscribe) return limits.maxSubscribeBytes
+  if (type === PACKET.publish) return limits.maxPublishBytes
+  if (type === PACKET.connect) return limits.maxConnectBytes
+  if (type === PACKET.subscribe || type === PACKET.unsubscribe) return limits.maxSubscribeBytes
   return SMALL
 }
