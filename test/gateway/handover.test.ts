@@ -89,7 +89,8 @@ describe('tidegate handover', () => {
     expect(exitCode).toBe(0)
     expect(await closed).toBe('closed')
     expect((await one.gateway.status()).handover).toMatchObject({ stage: 'left', devices: 0 })
-    await until(other, (status) => peerOf(status).takenOver && peerOf(status).present)
+    // Behind 0: its own event of the takeover is with the peer too.
+    await until(other, (status) => peerOf(status).takenOver && peerOf(status).present && peerOf(status).behind === 0)
 
     await expect(stubborn(one, 'e')).rejects.toThrow('closed')
     expect((await one.ask('/health')).status).toBe(503)
