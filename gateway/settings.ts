@@ -49,6 +49,7 @@ export function mqttSettings({ mqtt }: Config): MqttSettings {
   const { limits } = mqtt
   return {
     listeners: mqtt.listeners.map(listenerSettings),
+    directWay: mqtt.directWay,
     limits: {
       ...defaultMqttLimits,
       maxConnections: limits.maxConnections,

@@ -34,6 +34,8 @@ export interface BrokerOptions {
   log: Log
   counters: MqttCounters
   access: MqttAccess
+  /** See `MqttSettings`. */
+  directWay?: boolean
   /** Who may log in as a peer; nobody unless said. */
   peers?: PeerLogin
   /** Where clients of MQTT 5 are sent that are asked to leave, if there is a peer (MQTT 5 §3.14.2.2.5). */
@@ -224,8 +226,8 @@ class BrokerAdapter implements Broker {
   }
 
   attach(stream: Duplex, peer: string): GuardedSocket {
-    const { limits, clock, counters, log, acceptor } = this.#options
-    const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes })
+    const { limits, clock, counters, log, acceptor, directWay = true } = this.#options
+    const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes, enabled: directWay })
     const connection: GuardedSocket = new GuardedSocket(stream, {
       guard: new VersionGuard(limits.maxConnectBytes, (speaks5) => {
         if (!speaks5) return new FrameGuard(limits, way, this.#topics)

@@ -13,6 +13,8 @@ export interface DirectWayParts {
   clock: Clock
   gate: PublishGate
   local: Pick<LocalBroker, 'distribute'>
+  /** Without it, only peers go this way. */
+  enabled: boolean
 }
 
 /**
@@ -55,7 +57,8 @@ export class DirectWay implements FrameSink {
 
   takes(qos: 0 | 1 | 2, retain: boolean): boolean {
     // A client whose id was taken over is closed some turns before its socket is.
-    return this.#behind === 0 && qos !== 2 && !retain && this.#client?.closed === false
+    if (this.#behind > 0 || qos === 2 || retain || this.#client?.closed !== false) return false
+    return this.#parts.enabled || this.#peer !== null
   }
 
   onLeft(): void {

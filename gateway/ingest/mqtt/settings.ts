@@ -77,6 +77,8 @@ export interface MqttLimits {
 /** The MQTT side of ingest. */
 export interface MqttSettings {
   listeners: readonly ListenerSettings[]
+  /** Whether publishes go past the library where they can; true unless said. */
+  directWay?: boolean
   limits: MqttLimits
 }
 

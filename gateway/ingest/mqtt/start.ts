@@ -60,6 +60,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
     log,
     counters,
     access,
+    directWay: settings.directWay ?? true,
     ...(peers && { peers }),
     ...(serverReference && { serverReference }),
   })
