@@ -41,7 +41,7 @@ export interface CoreWorld {
   /** How peers are reached; not needed where there are none. */
   peers: PeerDialer | null
   log: Log
-  count(counter: IngestCounter | FailoverCounter): void
+  count(counter: IngestCounter | FailoverCounter, by?: number): void
   /** Called for every new reading, before it is durable. */
   heard(reading: Reading): void
 }

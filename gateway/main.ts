@@ -58,7 +58,7 @@ export async function startGateway(config: Config, world: World = {}): Promise<G
     dialer,
     peers: peers && mqttPeerDialer(peers),
     log,
-    count: (counter) => counters.increment(counter),
+    count: (counter, by) => counters.increment(counter, by),
     heard: (reading) => tap.offer(reading),
   })
   const { machine, outbox, forwarder, desk, acceptor, failover, watch } = core

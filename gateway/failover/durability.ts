@@ -4,8 +4,8 @@ import type { Durability } from '../ingest/topics/index.ts'
 /** The own disk, and how far every peer that counts has what is on it. */
 export interface DurabilityHost {
   whenDurable(callback: (error: Error | null) => void): void
-  /** One past the newest own record of a lane, durable or not. */
-  next(lane: Lane): Offset
+  /** One past the newest own record of a lane on disk. */
+  durable(lane: Lane): Offset
   /** Something that was to be replicated was answered while no peer was in step. */
   answeredAlone(refused: boolean): void
 }
@@ -57,8 +57,11 @@ export class ReplicatedDurability {
       )
       return
     }
-    const heads = durability === 'local' ? null : byLane((lane) => this.#host.next(lane))
-    this.#host.whenDurable((error) => this.#enqueue(heads, callback, error))
+    this.#host.whenDurable((error) => {
+      // All of the commit: what was appended behind the question counts as asked about, too.
+      const heads = durability === 'local' ? null : byLane((lane) => this.#host.durable(lane))
+      this.#enqueue(heads, callback, error)
+    })
   }
 
   /** The peer has everything before `next` on its disk, and is in step. */

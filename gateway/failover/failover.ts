@@ -154,7 +154,7 @@ export class Failover {
     this.durability = new ReplicatedDurability(
       {
         whenDurable: (callback) => outbox.whenDurable(callback),
-        next: (lane) => outbox.next(lane),
+        durable: (lane) => outbox.durable(lane),
         answeredAlone: (refused) => count(refused ? 'failover.refused' : 'failover.alone'),
       },
       settings.whenAlone,
@@ -376,6 +376,11 @@ export class Failover {
       },
       refusal: () => (isGone() ? handedOver() : refuses() ? alone() : outbox.refusal()),
       append: (lane, line) => outbox.append(lane, line),
+      reserve: (lane, most) => outbox.reserve(lane, most),
+      appendReserved: (lane) => outbox.appendReserved(lane),
+      get commit() {
+        return outbox.commit
+      },
       whenDurable: (callback, how = settings.durability) => durability.whenDurable(how, callback),
     }
   }

@@ -1,4 +1,4 @@
-import type { Millis } from '../../sync/contract/index.ts'
+import type { Bytes, Millis } from '../../sync/contract/index.ts'
 
 /** One PUBLISH as it came off the wire (or a will), already checked by the frame guard. */
 export interface Publish {
@@ -40,6 +40,27 @@ export interface Verdict {
   problem: { code: string; reason: string } | null
 }
 
+/** A PUBLISH of QoS 0 or 1 where it lies in what was read from a socket: the payload is `data[payloadStart..end)`. Valid during the call. */
+export interface PublishSpan {
+  readonly data: Buffer
+  readonly topic: string
+  readonly payloadStart: number
+  readonly end: number
+  readonly qos: 0 | 1 | 2
+  readonly dup: boolean
+  /** 0 for QoS 0. */
+  readonly packetId: number
+}
+
+/** Plain publishes of one sender, one behind the other, that become durable together. */
+export interface Batch {
+  readonly publishes: number
+  /** Of their payloads. */
+  readonly bytes: Bytes
+  /** Packet identifiers of those of QoS 1, in the order in which they came. */
+  readonly packetIds: readonly number[]
+}
+
 /** @param verdict absent: nothing is known but the error, or that there is none */
 export type Done = (error: Error | null, verdict?: Verdict) => void
 
@@ -53,6 +74,20 @@ export interface Acceptor {
    *   needs no durability), with a `StopAcceptingError` when it must not be acknowledged: close the connection
    */
   accept(publish: Publish, done: Done): void
+  /**
+   * The quick way in for what devices send all day: a publish that is one plain, new reading, and nothing else. Many of them are answered
+   * together.
+   *
+   * @param open the batch of what this sender sent before, if nothing of it went another way since: answers keep the order of the publishes
+   * @param settled called exactly once for each batch, not synchronously: see `done` of `accept`
+   * @returns the batch that it went into: `open`, or a new one; null when nothing was done: `accept` decides
+   */
+  acceptPlain(
+    publish: PublishSpan,
+    received: Millis,
+    open: Batch | null,
+    settled: (batch: Batch, error: Error | null) => void,
+  ): Batch | null
   /**
    * The client released this QoS 2 packet identifier (PUBREL), or started a clean session (`messageId` null). PUBCOMP has to
    * wait for the promise: it lets the client use the identifier for another message, which would be taken for a repeat

@@ -27,8 +27,9 @@ export class Admission {
     this.#bytes += bytes
   }
 
-  leave(bytes: Bytes): void {
-    this.#pending--
+  /** @param bytes of all the publishes that leave */
+  leave(bytes: Bytes, publishes = 1): void {
+    this.#pending -= publishes
     this.#bytes -= bytes
   }
 

@@ -1,6 +1,6 @@
-import type { Lane, Millis, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import type { Bytes, Lane, LineBuffer, Millis, Offset, StopAcceptingError } from '../../sync/contract/index.ts'
 import { encodeDeadLetter, encodeLine, type Reading, type ThresholdEvent } from '../../sync/contract/index.ts'
-import type { Acceptor, Done, Publish, Verdict } from './acceptor.ts'
+import type { Acceptor, Batch, Done, Publish, PublishSpan, Verdict } from './acceptor.ts'
 import { Admission, type AdmissionSettings } from './admission.ts'
 import {
   type DecodeLimits,
@@ -11,6 +11,7 @@ import {
   tooOld,
   unknownTopic,
 } from './decode/index.ts'
+import { PlainReadings } from './plain/index.ts'
 import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
 import type { Unreleased } from './unreleased.ts'
 
@@ -19,6 +20,11 @@ export interface Journal {
   readonly accepting: boolean
   refusal(): StopAcceptingError
   append(lane: Lane, line: string): Offset
+  /** Where the next record of a lane is to be written, newline included; it is there once `appendReserved` is called. */
+  reserve(lane: Lane, most: Bytes): LineBuffer
+  appendReserved(lane: Lane): Offset
+  /** Tells commits apart: what is appended while it is the same becomes durable together. */
+  readonly commit: symbol
   /** @param durability how durable; as is configured for the gateway unless said */
   whenDurable(callback: (error: Error | null) => void, durability?: Durability): void
 }
@@ -69,13 +75,27 @@ export interface IngestParts {
   unreleased: Unreleased
   /** Called for every new reading, before it is durable. */
   heard(reading: Reading): void
-  count(counter: IngestCounter): void
+  count(counter: IngestCounter, by?: number): void
 }
 
 const STORED: Verdict = Object.freeze({ outcome: 'stored', problem: null })
 const LOCAL: Verdict = Object.freeze({ outcome: 'local', problem: null })
 const SHED: Verdict = Object.freeze({ outcome: 'shed', problem: null })
 const REFUSED: Verdict = Object.freeze({ outcome: 'refused', problem: null })
+
+/** What a sender's plain publishes are gathered in. */
+class OpenBatch implements Batch {
+  readonly commit: symbol
+  readonly durability: Durability | undefined
+  publishes = 0
+  bytes: Bytes = 0
+  readonly packetIds: number[] = []
+
+  constructor(commit: symbol, durability: Durability | undefined) {
+    this.commit = commit
+    this.durability = durability
+  }
+}
 
 /**
  * The way of a publish: topic -> payload -> readings -> no repeats -> events -> one commit -> acknowledgement.
@@ -86,6 +106,7 @@ const REFUSED: Verdict = Object.freeze({ outcome: 'refused', problem: null })
 export class Ingest implements Acceptor {
   readonly #parts: IngestParts
   readonly #admission: Admission
+  readonly #plain = new PlainReadings()
   /** Publishes that arrived while nothing could be taken in, in order. */
   readonly #queue: { publish: Publish; done: Done }[] = []
 
@@ -104,6 +125,32 @@ export class Ingest implements Acceptor {
       done(null, SHED)
     } else if (this.#admission.closed || this.#queue.length > 0) this.#queue.push({ publish, done })
     else this.#take(publish, done)
+  }
+
+  acceptPlain(
+    publish: PublishSpan,
+    received: Millis,
+    open: Batch | null,
+    settled: (batch: Batch, error: Error | null) => void,
+  ): Batch | null {
+    const { topics, journal } = this.#parts
+    const admission = this.#admission
+    if (admission.closed || this.#queue.length > 0 || !journal.accepting) return null
+    if (publish.qos === 0 && admission.overloaded) return null
+    const match = topics.lookup(publish.topic)
+    if (match === null || match === 'local') return null
+    const { data, payloadStart, end, dup, packetId } = publish
+    if (!this.#storePlain(match, data, payloadStart, end, received, dup)) return null
+    const { durability } = match
+    let batch = open instanceof OpenBatch ? open : null
+    if (batch === null || batch.commit !== journal.commit || batch.durability !== durability)
+      batch = this.#openBatch(durability, settled)
+    const bytes = end - payloadStart
+    admission.enter(bytes)
+    batch.publishes++
+    batch.bytes += bytes
+    if (packetId !== 0) batch.packetIds.push(packetId)
+    return batch
   }
 
   released(clientId: string, messageId: number | null): Promise<void> {
@@ -139,6 +186,21 @@ export class Ingest implements Acceptor {
     }, match?.durability)
   }
 
+  #openBatch(durability: Durability | undefined, settled: (batch: Batch, error: Error | null) => void): OpenBatch {
+    const { journal, count } = this.#parts
+    const batch = new OpenBatch(journal.commit, durability)
+    journal.whenDurable((error) => {
+      const { publishes, bytes } = batch
+      this.#admission.leave(bytes, publishes)
+      count('publishes', publishes)
+      count('readings', publishes)
+      if (error) count('refused', publishes)
+      settled(batch, error)
+      if (this.#queue.length > 0) this.#drain()
+    }, durability)
+    return batch
+  }
+
   /** One by one: what `done` lets in meanwhile stands behind those that wait. */
   #drain(): void {
     while (!this.#admission.closed) {
@@ -172,6 +234,31 @@ export class Ingest implements Acceptor {
     }
     const fault = problem ?? (stale === null ? null : tooOld(stale, received, said?.expiry ?? 0))
     return fault === null ? STORED : this.#keepDeadLetter(publish, fault, stored)
+  }
+
+  /** @returns false when it is not one plain, new reading: nothing was done */
+  #storePlain(match: TopicMatch, data: Buffer, start: number, end: number, received: Millis, dup: boolean): boolean {
+    const { machine, journal, clock, limits, heard } = this.#parts
+    if (clock.listening || end - start > limits.maxPayload) return false
+    const plain = this.#plain
+    const reading = plain.read(match, data, start, end, received, limits)
+    if (reading === null || machine.isRepeat(reading, dup)) return false
+    const life = machine.lifeOf(reading)
+    if (life > 1) reading.life = life
+    const room = plain.room(match, end - start)
+    plain.write(match, reading, life, journal.reserve('readings', room))
+    const offset = journal.appendReserved('readings')
+    heard(reading)
+    this.#tell(machine.apply(reading, offset))
+    return true
+  }
+
+  #tell(events: readonly ThresholdEvent[]): void {
+    const { journal, count } = this.#parts
+    for (const event of events) {
+      journal.append('events', JSON.stringify(event))
+      count('events')
+    }
   }
 
   /** Nobody is taken for being ahead while it may be this gateway that is behind. */
@@ -212,10 +299,7 @@ export class Ingest implements Acceptor {
     const offset = journal.append('readings', encodeLine(reading, match.line))
     count('readings')
     heard(reading)
-    for (const event of machine.apply(reading, offset)) {
-      journal.append('events', JSON.stringify(event))
-      count('events')
-    }
+    this.#tell(machine.apply(reading, offset))
     return true
   }
 

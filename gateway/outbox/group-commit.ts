@@ -37,6 +37,8 @@ export class GroupCommit {
   /** Something was gathered since the last cut. */
   #wanted = false
   #refusal: StopAcceptingError | null = null
+  /** Stands for the next cut: another one after it. */
+  #next = Symbol('commit')
   /** Resolves when no write is in flight. */
   #quiet: Promise<void> = Promise.resolve()
 
@@ -55,6 +57,11 @@ export class GroupCommit {
     if (this.#state === 'over' || ops.length === 0) return
     for (const op of ops) this.#extra.push(op)
     this.schedule()
+  }
+
+  /** What is gathered while this is the same goes into one commit. */
+  get next(): symbol {
+    return this.#next
   }
 
   /** Calls back when everything appended so far is durable. */
@@ -95,6 +102,7 @@ export class GroupCommit {
       const ops = this.#extra
       this.#waiting = []
       this.#extra = []
+      this.#next = Symbol('commit')
       try {
         this.#parts.cut(this.#clock.now(), ops)
         if (ops.length > 0) await this.#write(ops)

@@ -1,9 +1,10 @@
-import type { Bytes, Lane, Millis, Offset } from '../../sync/contract/index.ts'
+import type { Bytes, Lane, LineBuffer, Millis, Offset } from '../../sync/contract/index.ts'
 import type { Cursor, Gap } from '../../sync/forward/index.ts'
 import type { WriteOp } from '../ports/index.ts'
 import { type BlockHeader, encodeBlock } from './block.ts'
 import { type LaneExtent, pendingBytes } from './bounds.ts'
 import { Gaps } from './gaps.ts'
+import { Gather } from './gather.ts'
 import { offsetKey } from './keys.ts'
 import { RecentBlocks } from './recent.ts'
 import { cursorOp, gapOps, type Head, headOp, segmentOp, type Trimmed, trimmedOp } from './records.ts'
@@ -23,11 +24,6 @@ export interface CutBlock {
   count: number
   committedAt: Millis
   value: Buffer
-}
-
-interface Gather {
-  text: string
-  count: number
 }
 
 /**
@@ -53,11 +49,14 @@ export class LaneState {
   #next: Offset = 0
   #cutTo: Offset = 0
   readonly #limits: BlockLimits
-  #gathers: Gather[] = []
+  /** Blocks that are not cut yet; there is always one. */
+  #gathers: [Gather, ...Gather[]] = [new Gather()]
+  #gather: Gather
 
   constructor(lane: Lane, limits: BlockLimits) {
     this.lane = lane
     this.#limits = limits
+    this.#gather = this.#gathers[0]
   }
 
   /** Starts numbering at the head, after what is on disk. */
@@ -81,16 +80,36 @@ export class LaneState {
 
   /** Adds one record (a line without its newline) to the next commit. */
   append(line: string): Offset {
-    const { maxRecords, maxBytes } = this.#limits
-    let gather = this.#gathers.at(-1)
     // Counted in UTF-16 units: the limit is about the size of a write, not about any format.
-    if (!gather || gather.count >= maxRecords || gather.text.length + line.length >= maxBytes) {
-      gather = { text: '', count: 0 }
-      this.#gathers.push(gather)
-    }
-    gather.text += `${line}\n`
-    gather.count++
+    this.#gatherFor(line.length).add(line)
     return this.#next++
+  }
+
+  /**
+   * Where the next record is to be written, newline included; until `appendReserved`, it is not there.
+   *
+   * @param most bytes that it may have
+   */
+  reserve(most: Bytes): LineBuffer {
+    const gather = this.#gatherFor(most)
+    gather.reserve(most)
+    return gather
+  }
+
+  /** Adds the record that was written where `reserve` said. */
+  appendReserved(): Offset {
+    this.#gather.count++
+    return this.#next++
+  }
+
+  #gatherFor(bytes: Bytes): Gather {
+    const { maxRecords, maxBytes } = this.#limits
+    const { count, length } = this.#gather
+    if (count >= maxRecords || (count > 0 && length + bytes >= maxBytes)) {
+      this.#gather = new Gather()
+      this.#gathers.push(this.#gather)
+    }
+    return this.#gather
   }
 
   /**
@@ -100,8 +119,8 @@ export class LaneState {
    */
   cut(now: Millis, ops: WriteOp[]): readonly CutBlock[] {
     const blocks: CutBlock[] = []
-    for (const gather of this.#gathers) {
-      const body = Buffer.from(gather.text, 'utf8')
+    for (const { count, body } of this.#gathers) {
+      if (count === 0) break
       const first = this.#cutTo
       if (this.segments.startsAt(this.bytes)) {
         const segment = { first, bytesBefore: this.bytes, committedAt: now, level: 0 }
@@ -109,21 +128,23 @@ export class LaneState {
         ops.push(segmentOp(this.lane, segment))
       }
       const { value, lineage } = encodeBlock(body, {
-        count: gather.count,
+        count,
         first,
         committedAt: now,
         bytesBefore: this.bytes,
         lineageBefore: this.lineage,
       })
       ops.push({ type: 'put', key: offsetKey('b', this.lane, first), value })
-      blocks.push({ first, count: gather.count, committedAt: now, value })
+      blocks.push({ first, count, committedAt: now, value })
       this.lineage = lineage
       this.bytes += body.length
-      this.#cutTo += gather.count
+      this.#cutTo += count
     }
-    if (this.#gathers.length > 0)
-      ops.push(headOp(this.lane, { next: this.#cutTo, bytes: this.bytes, lineage: this.lineage }))
-    this.#gathers = []
+    if (blocks.length > 0) ops.push(headOp(this.lane, { next: this.#cutTo, bytes: this.bytes, lineage: this.lineage }))
+    const [gather] = this.#gathers
+    gather.clear()
+    this.#gather = gather
+    this.#gathers = [gather]
     this.cutCursor(ops)
     return blocks
   }

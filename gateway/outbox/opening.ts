@@ -1,4 +1,12 @@
-import { LANES, type Lane, type Millis, type Offset, StopAcceptingError } from '../../sync/contract/index.ts'
+import {
+  type Bytes,
+  LANES,
+  type Lane,
+  type LineBuffer,
+  type Millis,
+  type Offset,
+  StopAcceptingError,
+} from '../../sync/contract/index.ts'
 import type { Gap } from '../../sync/forward/index.ts'
 import type { Clock, Random } from '../../sync/runtime/index.ts'
 import type { Disk, KeyValueStore, WriteOp } from '../ports/index.ts'
@@ -194,9 +202,24 @@ export class Opening {
     return this.lanes[lane].append(line)
   }
 
+  /** See `LaneState.reserve`. */
+  reserve(lane: Lane, most: Bytes): LineBuffer {
+    return this.lanes[lane].reserve(most)
+  }
+
+  appendReserved(lane: Lane): Offset {
+    this.#commit.schedule()
+    return this.lanes[lane].appendReserved()
+  }
+
   /** Adds writes to the next commit. */
   attach(ops: readonly WriteOp[]): void {
     this.#commit.attach(ops)
+  }
+
+  /** See `GroupCommit.next`. */
+  get nextCommit(): symbol {
+    return this.#commit.next
   }
 
   whenDurable(callback: DurableCallback): void {

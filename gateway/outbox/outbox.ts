@@ -2,6 +2,7 @@ import {
   type Bytes,
   LANES,
   type Lane,
+  type LineBuffer,
   type Millis,
   type Offset,
   OperatorError,
@@ -157,6 +158,24 @@ export class Outbox {
   append(lane: Lane, line: string): Offset {
     if (this.#state !== 'open' || this.#closing.signal.aborted) throw this.refusal()
     return this.#opening.append(lane, line)
+  }
+
+  /**
+   * The same without a string: where the next record is to be written, newline included, with room for `most` bytes. It is there once
+   * `appendReserved` is called, before anything else is asked of the outbox.
+   */
+  reserve(lane: Lane, most: Bytes): LineBuffer {
+    if (this.#state !== 'open' || this.#closing.signal.aborted) throw this.refusal()
+    return this.#opening.reserve(lane, most)
+  }
+
+  appendReserved(lane: Lane): Offset {
+    return this.#opening.appendReserved(lane)
+  }
+
+  /** Tells commits apart: what is appended while it is the same becomes durable together, or not at all. */
+  get commit(): symbol {
+    return this.#opening.nextCommit
   }
 
   /** Stores (or, with null, deletes) something of another part in the same commit as the records appended so far. */

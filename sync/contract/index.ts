@@ -12,6 +12,7 @@ export {
 export { decodeEvent, type ThresholdEvent } from './event.ts'
 export { HEADERS, isFence, NDJSON } from './headers.ts'
 export { byLane, LANES, type Lane } from './lanes.ts'
+export type { LineBuffer } from './line-buffer.ts'
 export {
   decodeDeadLetter,
   decodeLine,

@@ -28,7 +28,7 @@ export function heed(match: TopicMatch, said: Said): TopicMatch | DecodeProblem 
   const count = Object.keys(labels).length
   if (count > MAX_LABELS)
     return problem('LABELS_INVALID', `user properties: ${count} labels with the topic's, more than ${MAX_LABELS}`)
-  return { ...match, labels: Object.freeze(labels) }
+  return { ...match, labels: Object.freeze(labels), bytes: null }
 }
 
 /** The problem of a message whose reading has become stale on its way. */

@@ -5,6 +5,7 @@ import { describeError, type Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
 import { isPeerClient, type PeerHost } from '../../failover/link/index.ts'
 import type { Acceptor } from '../acceptor.ts'
+import { KnownTexts } from '../known-texts.ts'
 import type { MqttAccess } from './access.ts'
 import type { Client } from './aedes-internals.ts'
 import { type DeviceDoor, DoorOfDevices } from './device-door.ts'
@@ -12,7 +13,6 @@ import { DirectWay } from './direct-way.ts'
 import { FanOut } from './fan-out.ts'
 import { FrameGuard } from './frame-guard.ts'
 import { GuardedSocket } from './guarded-socket.ts'
-import { KnownTopics } from './known-topics.ts'
 import { LocalBroker, type LocalMessage } from './local-broker.ts'
 import type { Log, MqttCounters } from './observation.ts'
 import { PeerDoor, type PeerLogin } from './peer-door.ts'
@@ -46,6 +46,9 @@ export interface LocalPublishOptions {
   qos?: 0 | 1 | 2
   retain?: boolean
 }
+
+/** A site has about as many topics as sensors. */
+const KNOWN_TOPICS = 8_192
 
 /** The MQTT broker of a gateway, as the rest of ingest sees it. */
 export interface Broker {
@@ -86,7 +89,7 @@ class BrokerAdapter implements Broker {
   readonly #open = new Set<GuardedSocket>()
   /** Stops the clock that a connection has until its CONNACK. */
   readonly #deadlines = new WeakMap<Duplex, () => void>()
-  readonly #topics = new KnownTopics()
+  readonly #topics = new KnownTexts(KNOWN_TOPICS)
   readonly #ways = new WeakMap<Duplex, DirectWay>()
   readonly #gate: PublishGate
   readonly #policy: SubscriberPolicy

@@ -1,6 +1,6 @@
-import type { Bytes } from '../../../sync/contract/index.ts'
+import type { Bytes, Millis } from '../../../sync/contract/index.ts'
 import type { Clock } from '../../../sync/runtime/index.ts'
-import type { Acceptor, Publish } from '../acceptor.ts'
+import type { Acceptor, Batch, Publish } from '../acceptor.ts'
 import type { Client } from './aedes-internals.ts'
 import type { FrameSink, PublishFrame } from './frame-guard.ts'
 import type { GuardedSocket } from './guarded-socket.ts'
@@ -12,7 +12,7 @@ export interface DirectWayParts {
   acceptor: Acceptor
   clock: Clock
   gate: PublishGate
-  local: Pick<LocalBroker, 'distribute'>
+  local: Pick<LocalBroker, 'distribute' | 'isHeard'>
   /** Without it, only peers go this way. */
   enabled: boolean
 }
@@ -34,6 +34,11 @@ export class DirectWay implements FrameSink {
   #peer: PeerLink | null = null
   /** Publishes on the library's way. */
   #behind = 0
+  /** Plain publishes that the acceptor answers together; null when the next one needs an answer behind theirs. */
+  #batch: Batch | null = null
+  /** When what is being read came; null before its first publish. */
+  #now: Millis | null = null
+  readonly #settled = (batch: Batch, error: Error | null): void => this.#answerBatch(batch, error)
 
   constructor(parts: DirectWayParts) {
     this.#parts = parts
@@ -73,13 +78,26 @@ export class DirectWay implements FrameSink {
       this.#peer.take(frame)
       return
     }
-    const { acceptor, clock, gate } = this.#parts
+    const { acceptor, clock, gate, local } = this.#parts
     const { data, topic, payloadStart, end, packetId, qos, dup } = frame
     if (isReserved(topic)) {
       gate.dropReserved()
       if (qos === 1) connection.acknowledge(packetId)
       return
     }
+    this.#now ??= clock.now()
+    const received = this.#now
+    if (!local.isHeard(topic, qos === 0 ? 0 : 1)) {
+      const batch = acceptor.acceptPlain(frame, received, this.#batch, this.#settled)
+      if (batch !== null) {
+        this.#batch = batch
+        connection.hold(end - payloadStart + PUBLISH_OVERHEAD)
+        gate.enter()
+        return
+      }
+    }
+    // What comes behind it is answered behind it.
+    this.#batch = null
     const payload = data.subarray(payloadStart, end)
     const publish: Publish = {
       clientId: client.id,
@@ -88,7 +106,7 @@ export class DirectWay implements FrameSink {
       qos,
       dup,
       messageId: packetId,
-      received: clock.now(),
+      received,
     }
     connection.hold(payload.length + PUBLISH_OVERHEAD)
     gate.enter()
@@ -98,6 +116,24 @@ export class DirectWay implements FrameSink {
   onChunk(): void {
     // MQTT-3.1.2-24: any packet shows that the client is there. The library's timer is not set once the client is closed.
     this.#client?._keepaliveTimer?.refresh()
+    this.#now = null
+  }
+
+  /** The same as for each of them by itself, but that nobody listens. */
+  #answerBatch(batch: Batch, error: Error | null): void {
+    const client = this.#client
+    const connection = this.#connection
+    if (client === null || connection === null) return
+    const { gate } = this.#parts
+    const { publishes, bytes, packetIds } = batch
+    if (this.#batch === batch) this.#batch = null
+    connection.settle(bytes + publishes * PUBLISH_OVERHEAD)
+    if (error === null) for (const id of packetIds) connection.acknowledge(id)
+    else {
+      gate.refused(error, false, publishes)
+      client.emit('error', error)
+    }
+    gate.leave(publishes)
   }
 
   #answer(client: Client, connection: GuardedSocket, publish: Publish, error: Error | null): void {

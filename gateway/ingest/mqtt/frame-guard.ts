@@ -1,7 +1,7 @@
 import type { Bytes } from '../../../sync/contract/index.ts'
+import { KnownTexts } from '../known-texts.ts'
 import { type ConnectLimits, checkConnect } from './connect-frame.ts'
 import { append } from './held-bytes.ts'
-import { KnownTopics } from './known-topics.ts'
 import { PACKET } from './packet-types.ts'
 import { checkFilters, type FilterLimits } from './subscribe-frame.ts'
 import { checkTopicName } from './topic-text.ts'
@@ -62,7 +62,7 @@ const NOTHING = Buffer.alloc(0)
 export class FrameGuard {
   readonly #limits: FrameLimits
   readonly #sink: FrameSink | undefined
-  readonly #topics: KnownTopics
+  readonly #topics: KnownTexts
   #state: 'awaiting-connect' | 'open' | 'ended' | 'refused' = 'awaiting-connect'
   /** Payload bytes of the current PUBLISH that are still to come. */
   #payloadLeft = 0
@@ -88,7 +88,7 @@ export class FrameGuard {
   #maxPublishBytes: Bytes
 
   /** @param topics of frames that the sink takes; may be shared by guards with the same limits */
-  constructor(limits: FrameLimits, sink?: FrameSink, topics: KnownTopics = new KnownTopics(16)) {
+  constructor(limits: FrameLimits, sink?: FrameSink, topics: KnownTexts = new KnownTexts(16)) {
     this.#limits = limits
     this.#maxPublishBytes = limits.maxPublishBytes
     this.#sink = sink

@@ -53,8 +53,8 @@ export class PublishGate {
   }
 
   /** Its answer came, and has been passed on. */
-  leave(): void {
-    this.#pending--
+  leave(publishes = 1): void {
+    this.#pending -= publishes
     if (this.#pending === 0) this.#options.onIdle()
   }
 
@@ -64,9 +64,9 @@ export class PublishGate {
   }
 
   /** The acceptor would not take it. */
-  refused(error: Error, will: boolean): void {
+  refused(error: Error, will: boolean, publishes = 1): void {
     const { counters, log } = this.#options
-    counters.increment(will ? 'wills.refused' : 'publishes.refused')
+    counters.increment(will ? 'wills.refused' : 'publishes.refused', publishes)
     log.debug({ reason: error.message, will }, 'publish refused: it gets no acknowledgement, or a bad one')
   }
 

@@ -1,4 +1,5 @@
 import { type LineParts, lineParts } from '../../../sync/contract/index.ts'
+import { type LineBytes, lineBytes } from './line-bytes.ts'
 import { MAX_NAME, nameFault, textFault } from './names.ts'
 import { type CompiledTemplate, type Durability, labelNames } from './template.ts'
 
@@ -20,6 +21,8 @@ export interface TopicMatch {
   readonly labels: Readonly<Record<string, string>> | null
   /** For `encodeLine` of the topic's readings. */
   readonly line: LineParts
+  /** The same as bytes; null when the topic names no metric, or cannot be a reading. */
+  readonly bytes: LineBytes | null
   readonly problem: TopicProblem | null
   /** What the template says of it; undefined where the gateway's own setting holds. */
   readonly durability?: Durability | undefined
@@ -38,14 +41,17 @@ export function readMatch(template: CompiledTemplate, topic: readonly string[]):
   const free = labelNames(pattern.levels).map((name) => [name, at(name) ?? ''] as const)
   const entries = [...Object.entries(source.labels ?? {}), ...free]
   const labels = entries.length > 0 ? Object.freeze(Object.fromEntries(entries)) : null
+  const unit = source.unit ?? null
+  const problem = findProblem(device, scope, free)
   return {
     device,
     metric,
     scope,
-    unit: source.unit ?? null,
+    unit,
     labels,
     line: lineParts(device, metric, labels),
-    problem: findProblem(device, scope, free),
+    bytes: metric === null || problem !== null ? null : lineBytes(device, metric, unit, labels),
+    problem,
     durability: source.durability,
   }
 }

@@ -7,14 +7,15 @@ const at = (readings: Offset): Record<Lane, Offset> => ({ readings, events: 0, d
 /** A disk that is as fast as the test wants it to be. */
 class Disk {
   appended = 0
+  #written = 0
   readonly #waiting: ((error: Error | null) => void)[] = []
 
   whenDurable(callback: (error: Error | null) => void): void {
     this.#waiting.push(callback)
   }
 
-  next(lane: Lane): Offset {
-    return lane === 'readings' ? this.appended : 0
+  durable(lane: Lane): Offset {
+    return lane === 'readings' ? this.#written : 0
   }
 
   readonly alone: string[] = []
@@ -24,6 +25,7 @@ class Disk {
   }
 
   write(error: Error | null = null): void {
+    this.#written = this.appended
     for (const callback of this.#waiting.splice(0)) callback(error)
   }
 }
@@ -100,7 +102,7 @@ describe('a publish that is to be replicated', () => {
     publish('c', 'local')
     disk.write()
     expect(answers).toEqual([])
-    durability.stored('gw-b', at(1))
+    durability.stored('gw-b', at(3))
     expect(answers).toEqual(['a', 'b', 'c'])
   })
 

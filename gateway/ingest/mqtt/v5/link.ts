@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Bytes, type Millis, RetryableError } from '../../../../sync/contract/index.ts'
+import type { KnownTexts } from '../../known-texts.ts'
 import type { Client } from '../aedes-internals.ts'
 import type { FrameLimits } from '../frame-guard.ts'
 import type { Guard, Voice } from '../guard.ts'
 import type { GuardedSocket } from '../guarded-socket.ts'
-import type { KnownTopics } from '../known-topics.ts'
 import { PACKET } from '../packet-types.ts'
 import type { RetainedMessages } from '../retained-messages.ts'
 import type { SubscriberPolicy } from '../subscriber-policy.ts'
@@ -44,7 +44,7 @@ export interface LinkLimits extends FrameLimits {
 
 export interface LinkParts extends PublisherParts {
   limits: LinkLimits
-  topics: KnownTopics
+  topics: KnownTexts
   policy: SubscriberPolicy
   retained: RetainedMessages
   sessions: SessionStore

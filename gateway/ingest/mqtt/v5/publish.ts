@@ -1,5 +1,5 @@
 import type { Bytes } from '../../../../sync/contract/index.ts'
-import type { KnownTopics } from '../known-topics.ts'
+import type { KnownTexts } from '../../known-texts.ts'
 import { checkTopicName, type TopicLimits } from '../topic-text.ts'
 import { textViolation, type Violation, violation } from '../violation.ts'
 import { Cursor } from './cursor.ts'
@@ -27,7 +27,7 @@ export function readPublish(
   start: number,
   end: number,
   flags: number,
-  { topics, aliases, limits }: { topics: KnownTopics; aliases: TopicAliases; limits: TopicLimits },
+  { topics, aliases, limits }: { topics: KnownTexts; aliases: TopicAliases; limits: TopicLimits },
 ): IncomingPublish | Violation {
   const qos = (flags >> 1) & 3
   const dup = (flags & 0x08) !== 0

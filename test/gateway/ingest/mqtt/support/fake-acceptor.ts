@@ -1,10 +1,10 @@
-import type { Acceptor, Done, Publish, Verdict } from '../../../../../gateway/ingest/acceptor.ts'
-import { StopAcceptingError } from '../../../../../sync/contract/index.ts'
+import type { Acceptor, Batch, Done, Publish, PublishSpan, Verdict } from '../../../../../gateway/ingest/acceptor.ts'
+import { type Millis, StopAcceptingError } from '../../../../../sync/contract/index.ts'
 
 export interface Received extends Publish {
   text: string
   done: (error?: Error, verdict?: Verdict) => void
-  answered: boolean
+  readonly answered: boolean
 }
 
 /** An acceptor in memory: answers on the next turn of the event loop (`auto`), or when the test says so. */
@@ -13,6 +13,8 @@ export class FakeAcceptor implements Acceptor {
   auto = true
   /** With an error: every publish is refused with it. */
   refuseWith: StopAcceptingError | null = null
+  /** Takes what comes the direct way as plain readings, which are answered together. */
+  plain = false
   /** What becomes of every publish. */
   verdict: Verdict | undefined
   readonly received: Received[] = []
@@ -21,17 +23,50 @@ export class FakeAcceptor implements Acceptor {
   releasing: Promise<void> = Promise.resolve()
 
   accept(publish: Publish, done: Done): void {
+    let answered = false
     const received: Received = {
       ...publish,
       text: publish.payload.toString(),
-      answered: false,
+      get answered() {
+        return answered
+      },
       done: (error, verdict = error === undefined ? this.verdict : undefined) => {
-        received.answered = true
+        answered = true
         done(error ?? null, verdict)
       },
     }
     this.received.push(received)
     if (this.auto) setImmediate(() => received.done(this.refuseWith ?? undefined))
+  }
+
+  acceptPlain(
+    { data, topic, payloadStart, end, qos, dup, packetId }: PublishSpan,
+    received: Millis,
+    open: Batch | null,
+    settled: (batch: Batch, error: Error | null) => void,
+  ): Batch | null {
+    if (!this.plain) return null
+    const batch = open instanceof FakeBatch && !open.answered ? open : new FakeBatch()
+    // A copy: what it lies in is valid during the call only.
+    const payload = Buffer.from(data.subarray(payloadStart, end))
+    batch.publishes++
+    batch.bytes += payload.length
+    if (packetId !== 0) batch.packetIds.push(packetId)
+    const done = (error?: Error): void => {
+      if (batch.answered) return
+      batch.answered = true
+      settled(batch, error ?? null)
+    }
+    this.received.push({
+      // It is the sender's own affair who it is.
+      clientId: '',
+      ...{ topic, payload, qos, dup, messageId: packetId, received, text: payload.toString(), done },
+      get answered() {
+        return batch.answered
+      },
+    })
+    if (this.auto && batch.publishes === 1) setImmediate(() => done(this.refuseWith ?? undefined))
+    return batch
   }
 
   released(clientId: string, messageId: number | null): Promise<void> {
@@ -47,6 +82,13 @@ export class FakeAcceptor implements Acceptor {
   texts(): string[] {
     return this.received.map((received) => received.text)
   }
+}
+
+class FakeBatch implements Batch {
+  publishes = 0
+  bytes = 0
+  readonly packetIds: number[] = []
+  answered = false
 }
 
 export const storeFull = (): StopAcceptingError =>

@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest'
 import { type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { describe, expect } from 'vitest'
-import { KnownTopics } from '../../../../../gateway/ingest/mqtt/known-topics.ts'
+import { KnownTexts } from '../../../../../gateway/ingest/known-texts.ts'
 import { defaultMqttLimits } from '../../../../../gateway/ingest/mqtt/settings.ts'
 import { type Connect, libraryConnect, readConnect } from '../../../../../gateway/ingest/mqtt/v5/connect.ts'
 import {
@@ -19,7 +19,7 @@ import { TopicAliases } from '../../../../../gateway/ingest/mqtt/v5/topic-aliase
 import { Writer } from '../../../../../gateway/ingest/mqtt/v5/writer.ts'
 import { bytesOf, connect } from './support.ts'
 
-const parts = () => ({ topics: new KnownTopics(16), aliases: new TopicAliases(10), limits: defaultMqttLimits })
+const parts = () => ({ topics: new KnownTexts(16), aliases: new TopicAliases(10), limits: defaultMqttLimits })
 
 /** The one frame that `bytes` hold. */
 function frameOf(bytes: Buffer) {

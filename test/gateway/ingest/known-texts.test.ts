@@ -1,13 +1,13 @@
 import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
-import { KnownTopics } from '../../../../gateway/ingest/mqtt/known-topics.ts'
+import { KnownTexts } from '../../../gateway/ingest/known-texts.ts'
 
 const name = fc.stringMatching(/^[ab/é]{1,6}$/)
 
 test.prop([fc.array(name, { maxLength: 60 }), fc.nat(3)])(
   'a topic is found as it was learnt, or not at all, however many share a slot',
   (names, before) => {
-    const topics = new KnownTopics(4)
+    const topics = new KnownTexts(4)
     for (const text of names) {
       const bytes = Buffer.from(text)
       const data = Buffer.concat([Buffer.alloc(before, 'x'), bytes, Buffer.from('tail')])
@@ -23,7 +23,7 @@ test.prop([fc.array(name, { maxLength: 60 }), fc.nat(3)])(
 )
 
 test('what was learnt does not depend on the bytes it was learnt from', () => {
-  const topics = new KnownTopics()
+  const topics = new KnownTexts(8192)
   const data = Buffer.from('sensors/a')
   topics.learn(data, 0, data.length)
   data.fill('x')

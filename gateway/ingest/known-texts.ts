@@ -1,22 +1,19 @@
-/** A site has about as many topics as sensors; one slot is a pointer or two. */
-const SLOTS = 8_192
-
 interface Known {
   readonly bytes: Uint8Array
   readonly text: string
 }
 
 /**
- * Topic names by their bytes: devices publish on the same few topics all day, so their names need to be checked and decoded
- * only once, and every table behind that is asked for a topic gets the same string, whose hash is known. Bounded: topics
+ * Texts by their bytes: devices say the same few topics, units and session ids all day, so these need to be checked and decoded
+ * only once, and every table behind that is asked for one gets the same string, whose hash is known. Bounded: texts
  * that fall into one slot displace each other, which costs time and nothing else.
  */
-export class KnownTopics {
+export class KnownTexts {
   readonly #slots: Array<Known | undefined>
   readonly #mask: number
 
-  /** @param slots a power of two */
-  constructor(slots = SLOTS) {
+  /** @param slots a power of two; one is a pointer or two */
+  constructor(slots: number) {
     this.#slots = new Array(slots)
     this.#mask = slots - 1
   }

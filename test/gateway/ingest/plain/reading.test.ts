@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { PlainReadings } from '../../../../gateway/ingest/plain/index.ts'
+import type { TopicMatch } from '../../../../gateway/ingest/topics/index.ts'
+import { encodeLine, type Reading } from '../../../../sync/contract/index.ts'
+import { damaged, payloads, topics } from '../decode/payloads.ts'
+import { decode, LIMITS, match, OPEN, RECEIVED, TEMP } from '../decode/support.ts'
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** What the decoder makes of it the long way: no shortcut takes a byte order mark. */
+const decoded = (payload: Buffer, topic: TopicMatch) => decode(Buffer.concat([BYTE_ORDER_MARK, payload]), topic)
+
+/** Numbers as devices print them. */
+const printed = fc
+  .tuple(fc.constantFrom('', '-'), fc.nat(10 ** 7), fc.constantFrom('', '.'), fc.stringMatching(/^\d{0,7}$/))
+  .map(([sign, whole, point, decimals]) => (point && decimals ? `${sign}${whole}.${decimals}` : `${sign}${whole}`))
+const blank = fc.constantFrom('', '', '', ' ', '\t', '\r\n')
+const word = fc.stringMatching(/^[ -!#-[\]-~]{1,12}$/)
+const quoted = word.map((text) => `"${text}"`)
+/** What devices send all day, in any order, with keys that say nothing. */
+const everyday = fc
+  .record(
+    {
+      value: fc.oneof(printed, printed, fc.constantFrom('true', 'false')),
+      time: fc.integer({ min: RECEIVED - 10 ** 6, max: RECEIVED + 10 ** 6 }).map(String),
+      seq: fc.oneof(
+        fc.nat().map(String),
+        fc.nat(2 ** 31).map((seq) => `${seq}.0`),
+      ),
+      unit: quoted,
+      session: quoted,
+      id: quoted,
+      quality: fc.constantFrom('"good"', '"uncertain"', '"bad"'),
+      device: fc.constant('"d1"'),
+      model: fc.oneof(quoted, printed, fc.constant('true')),
+    },
+    { requiredKeys: ['value'] },
+  )
+  .chain((fields) => fc.shuffledSubarray(Object.entries(fields), { minLength: Object.keys(fields).length }))
+  .chain((members) => fc.tuple(fc.constant(members), blank, blank))
+  .map(([members, a, b]) =>
+    `${b}{${members.map(([key, value]) => `${a}"${key}"${b}:${a}${value}`).join(`${b},`)}${a}}${b}`.replace(/^\s+/, ''),
+  )
+const anything = fc.oneof(
+  payloads,
+  everyday.map((text) => Buffer.from(text)),
+  damaged(everyday).map((text) => Buffer.from(text)),
+)
+
+const plain = new PlainReadings()
+
+/** Reads a payload that lies somewhere in a chunk; null when it is not plain. */
+function read(payload: Buffer | string, topic = TEMP, life = 1): { reading: Reading; line: string } | null {
+  const bytes = Buffer.from(payload)
+  // What is around it would go on with a number, a text or an object.
+  const data = Buffer.concat([Buffer.from('1"'), bytes, Buffer.from('0"}')])
+  const end = 2 + bytes.length
+  const reading = plain.read(topic, data, 2, end, RECEIVED, LIMITS)
+  if (reading === null) return null
+  const into = { bytes: Buffer.alloc(5 + plain.room(topic, bytes.length), '.'), length: 5 }
+  plain.write(topic, reading, life, into)
+  expect(into.bytes.toString('utf8', 0, 5)).toBe('.....')
+  return { reading, line: into.bytes.toString('utf8', 5, into.length) }
+}
+
+describe('a plain reading', () => {
+  it('is what the decoder makes of the payload, and so is its line, for whatever comes', () => {
+    let taken = 0
+    fc.assert(
+      fc.property(anything, topics, fc.constantFrom(1, 1, 2, 4711), (payload, topic, life) => {
+        const found = read(payload, topic, life)
+        if (found === null) return
+        taken++
+        const { readings, problem } = decoded(payload, topic)
+        expect({ readings, problem }).toEqual({ readings: [found.reading], problem: null })
+        expect(Object.is(found.reading.value, readings[0]?.value)).toBe(true)
+        expect(found.line).toBe(`${encodeLine(life > 1 ? { ...found.reading, life } : found.reading)}\n`)
+      }),
+      { numRuns: 20_000 },
+    )
+    expect(taken).toBeGreaterThan(2000)
+  })
+
+  it('is all that devices send every day', () => {
+    fc.assert(
+      fc.property(everyday, (text) => {
+        expect(read(text)).not.toBeNull()
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it.each([
+    ['a bare number', '21.5'],
+    ['a negative one', '-0.125'],
+    ['true', 'true'],
+    ['false', 'false'],
+    ['zeros at the end', '21.500'],
+    ['nothing but zeros', '0.000'],
+    ['less than nothing', '-0'],
+    ['an object', '{"value":21.5}'],
+    [
+      'all that can be said',
+      '{"device":"d1","value":true,"time":1767225600000,"unit":"Cel","seq":7,"id":"x","quality":"bad","boot":"b"}',
+    ],
+    ['blanks', '{ "value" :\t21.5\r\n, "ts": 1767225600000 }\n'],
+    ['the long name of time', '{"timestamp":1767225600000,"value":1}'],
+    ['what says nothing here', '{"value":1,"model":"X-100","battery":3.1,"charging":false,"firmware version":"1.0"}'],
+    ['a name that begins like another', '{"value":1,"timexxxxx":5,"timestamq":6,"valu":2,"sess":3}'],
+    ['15 digits', '{"value":1234567.12345678}'],
+    ['a whole number written with a point', '{"value":1.0,"seq":7.0}'],
+  ])('is read from %s', (_, text) => {
+    const found = read(text)
+    const { readings } = decoded(Buffer.from(text), TEMP)
+    expect([found?.reading]).toEqual(readings)
+    expect(found?.line).toBe(`${encodeLine(readings[0] as Reading)}\n`)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['a topic without a metric', '21.5', OPEN],
+    ['a topic that cannot be a reading', '21.5', match('sensors/{device}/{metric}', 'sensors/__proto__/temp')],
+    ['16 digits', '1.234567890123456'],
+    ['an exponent', '1e3'],
+    ['what JSON would write with an exponent', '0.0000001'],
+    ['a zero in front', '07'],
+    ['a point at the end', '7.'],
+    ['a point in front', '.7'],
+    ['two points', '1.2.3'],
+    ['a sign', '+7'],
+    ['blanks around a number', ' 7'],
+    ['a word', 'truth'],
+    ['half a word', 'tru'],
+    ['a text', '"open"'],
+    ['null', 'null'],
+    ['an array', '[1]'],
+    ['no value', '{"time":1767225600000}'],
+    ['metrics', '{"temp":1,"hum":2}'],
+    ['a text as value', '{"value":"open"}'],
+    ['null as value', '{"value":null}'],
+    ['a key twice', '{"value":1,"value":2}'],
+    ['a key and its alias', '{"value":1,"ts":1767225600000,"time":1767225600000}'],
+    ['a metric', '{"value":1,"metric":"m"}'],
+    ['labels', '{"value":1,"labels":{}}'],
+    ['labels that are none', '{"value":1,"labels":3}'],
+    ['another device', '{"value":1,"device":"d2"}'],
+    ['another device of the same beginning', '{"value":1,"device":"d1x"}'],
+    ['a device that is none', '{"value":1,"device":1}'],
+    ['a time in seconds', '{"value":1,"time":1767225600}'],
+    ['a time with fractions', '{"value":1,"time":1767225600000.5}'],
+    ['a time as a text', '{"value":1,"time":"2026-01-01T00:00:00Z"}'],
+    ['a time ahead', '{"value":1,"time":1767229200501}'],
+    ['a time too far back', '{"value":1,"time":1451865600499}'],
+    ['a counter below 0', '{"value":1,"seq":-1}'],
+    ['a counter with fractions', '{"value":1,"seq":1.5}'],
+    ['a session that is a number', '{"value":1,"session":5}'],
+    ['an empty session', '{"value":1,"session":""}'],
+    ['a long session', `{"value":1,"session":"${'s'.repeat(129)}"}`],
+    ['a unit that is none', '{"value":1,"unit":1}'],
+    ['a long unit', `{"value":1,"unit":"${'u'.repeat(33)}"}`],
+    ['an id that is a number', '{"value":1,"id":5}'],
+    ['an unknown quality', '{"value":1,"quality":"odd"}'],
+    ['an escape', '{"value":1,"id":"a\\nb"}'],
+    ['a control character', '{"value":1,"id":"a\u0001b"}'],
+    ['DEL', '{"value":1,"id":"a\u007fb"}'],
+    ['what is not ASCII', '{"value":1,"unit":"°C"}'],
+    ['nesting', '{"value":1,"x":{}}'],
+    ['a long key', `{"value":1,"${'k'.repeat(33)}":1}`],
+    ['a comma too many', '{"value":1,}'],
+    ['a missing comma', '{"value":1 "seq":1}'],
+    ['a missing colon', '{"value" 1}'],
+    ['an open object', '{"value":1'],
+    ['an open text', '{"value":1,"id":"x'],
+    ['an open key', '{"value'],
+    ['something behind', '{"value":1} 2'],
+  ])('is not read from %s: the decoder decides', (_, text, topic = TEMP) => {
+    expect(read(text, topic)).toBeNull()
+  })
+})
