@@ -43,6 +43,8 @@ export interface Verdict {
 /** A PUBLISH of QoS 0 or 1 where it lies in what was read from a socket: the payload is `data[payloadStart..end)`. Valid during the call. */
 export interface PublishSpan {
   readonly data: Buffer
+  /** Of `data`. */
+  readonly view: DataView
   readonly topic: string
   readonly payloadStart: number
   readonly end: number

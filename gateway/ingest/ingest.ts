@@ -139,8 +139,8 @@ export class Ingest implements Acceptor {
     if (publish.qos === 0 && admission.overloaded) return null
     const match = topics.lookup(publish.topic)
     if (match === null || match === 'local') return null
-    const { data, payloadStart, end, dup, packetId } = publish
-    if (!this.#storePlain(match, data, payloadStart, end, received, dup)) return null
+    const { payloadStart, end, packetId } = publish
+    if (!this.#storePlain(match, publish, received)) return null
     const { durability } = match
     let batch = open instanceof OpenBatch ? open : null
     if (batch === null || batch.commit !== journal.commit || batch.durability !== durability)
@@ -237,16 +237,15 @@ export class Ingest implements Acceptor {
   }
 
   /** @returns false when it is not one plain, new reading: nothing was done */
-  #storePlain(match: TopicMatch, data: Buffer, start: number, end: number, received: Millis, dup: boolean): boolean {
+  #storePlain(match: TopicMatch, { data, view, payloadStart, end, dup }: PublishSpan, received: Millis): boolean {
     const { machine, journal, clock, limits, heard } = this.#parts
-    if (clock.listening || end - start > limits.maxPayload) return false
+    if (clock.listening || end - payloadStart > limits.maxPayload) return false
     const plain = this.#plain
-    const reading = plain.read(match, data, start, end, received, limits)
+    const reading = plain.read(match, data, view, payloadStart, end, received, limits)
     if (reading === null || machine.isRepeat(reading, dup)) return false
     const life = machine.lifeOf(reading)
     if (life > 1) reading.life = life
-    const room = plain.room(match, end - start)
-    plain.write(match, reading, life, journal.reserve('readings', room))
+    plain.write(match, reading, life, journal.reserve('readings', plain.room(match)))
     const offset = journal.appendReserved('readings')
     heard(reading)
     this.#tell(machine.apply(reading, offset))

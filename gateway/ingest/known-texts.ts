@@ -1,5 +1,8 @@
-interface Known {
-  readonly bytes: Uint8Array
+import { sameBytes, viewOf } from './words.ts'
+
+/** A text and its bytes. */
+export interface KnownText {
+  readonly bytes: DataView
   readonly text: string
 }
 
@@ -9,7 +12,7 @@ interface Known {
  * that fall into one slot displace each other, which costs time and nothing else.
  */
 export class KnownTexts {
-  readonly #slots: Array<Known | undefined>
+  readonly #slots: Array<KnownText | undefined>
   readonly #mask: number
 
   /** @param slots a power of two; one is a pointer or two */
@@ -18,28 +21,30 @@ export class KnownTexts {
     this.#mask = slots - 1
   }
 
-  /** The text of `data[start..end)`, if it has been learnt and not been displaced since; null otherwise. */
-  find(data: Buffer, start: number, end: number): string | null {
+  /** `data[start..end)`, if it has been learnt and not been displaced since; null otherwise. */
+  find(data: DataView, start: number, end: number): KnownText | null {
     const known = this.#slots[this.#slot(data, start, end)]
-    if (known === undefined) return null
-    const { bytes } = known
-    if (bytes.length !== end - start) return null
-    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== data[start + i]) return null
-    return known.text
+    return known !== undefined && isText(known, data, start, end) ? known : null
   }
 
-  /** Remembers `data[start..end)`, which has to be valid UTF-8, and returns its text. */
-  learn(data: Buffer, start: number, end: number): string {
-    const text = data.toString('utf8', start, end)
-    // A copy: a slice would keep the whole chunk alive.
-    this.#slots[this.#slot(data, start, end)] = { bytes: new Uint8Array(data.subarray(start, end)), text }
-    return text
+  /** Remembers `data[start..end)`, which has to be valid UTF-8. */
+  learn(data: DataView, start: number, end: number): KnownText {
+    // A copy: a view would keep the whole chunk alive.
+    const bytes = Buffer.from(new Uint8Array(data.buffer, data.byteOffset + start, end - start))
+    const known = { bytes: viewOf(bytes), text: bytes.toString('utf8') }
+    this.#slots[this.#slot(data, start, end)] = known
+    return known
   }
 
   /** FNV-1a. */
-  #slot(data: Buffer, start: number, end: number): number {
+  #slot(data: DataView, start: number, end: number): number {
     let hash = 0x811c9dc5
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (data[i] ?? 0), 0x01000193)
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ data.getUint8(i), 0x01000193)
     return (hash ^ (hash >>> 15)) & this.#mask
   }
+}
+
+/** Whether `data[start..end)` is this text. */
+export function isText({ bytes }: KnownText, data: DataView, start: number, end: number): boolean {
+  return bytes.byteLength === end - start && sameBytes(data, start, bytes, 0, end - start)
 }

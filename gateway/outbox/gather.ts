@@ -10,6 +10,7 @@ const WIDEST = 3
 /** The records of one block that is not cut yet, as the bytes that it will hold. */
 export class Gather implements LineBuffer {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST)
+  view: DataView = new DataView(this.bytes.buffer)
   length: Bytes = 0
   count = 0
 
@@ -18,7 +19,7 @@ export class Gather implements LineBuffer {
     if (this.length + more <= this.bytes.length) return
     const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more))
     larger.set(this.bytes.subarray(0, this.length))
-    this.bytes = larger
+    this.#use(larger)
   }
 
   add(line: string): void {
@@ -36,6 +37,12 @@ export class Gather implements LineBuffer {
   clear(): void {
     this.length = 0
     this.count = 0
-    if (this.bytes.length > MOST_KEPT) this.bytes = Buffer.allocUnsafeSlow(FIRST)
+    if (this.bytes.length > MOST_KEPT) this.#use(Buffer.allocUnsafeSlow(FIRST))
+  }
+
+  /** @param bytes all of their memory */
+  #use(bytes: Buffer): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer)
   }
 }

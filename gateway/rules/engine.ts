@@ -10,6 +10,7 @@ import { type GroupKeeper, isFlood, type StoredEngine, type StoredGroup } from '
 import { isLater } from './later.ts'
 import type { Action } from './lifecycle.ts'
 import type { RuleSet, Selected } from './rule-set.ts'
+import { SeriesMap } from './series-map.ts'
 import { type KnownAlarm, readTold } from './told.ts'
 
 /** The groups that hear one series. */
@@ -40,7 +41,7 @@ export interface AlarmView {
 export class Engine {
   readonly #keeper: GroupKeeper
   #rules: RuleSet
-  #slots = new Map<string, Map<string, Slot>>()
+  #slots = new SeriesMap<Slot>()
   #held = new Map<string, Held>()
   #due = new DueQueue<Held | FloodWatch>()
   /** By rule. */
@@ -187,13 +188,13 @@ export class Engine {
    */
   overhear(origin: Origin, reading: Reading, offset: Offset): void {
     // A replay binds series under the labels that they have at the end, see `repeat`.
-    const known = this.#live ? undefined : this.#slots.get(reading.device)?.get(reading.metric)
+    const known = this.#live ? undefined : this.#slots.get(reading.device, reading.metric)
     this.#overhear((known ?? this.#slotOf(reading, [])).groups, origin, reading, offset)
   }
 
   /** The same in a replay, of a reading that the series knows: a group that heard it was stored since. */
   overhearAgain(origin: Origin, reading: Reading, offset: Offset): void {
-    this.#overhear(this.#slots.get(reading.device)?.get(reading.metric)?.groups ?? [], origin, reading, offset)
+    this.#overhear(this.#slots.get(reading.device, reading.metric)?.groups ?? [], origin, reading, offset)
   }
 
   #overhear(groups: readonly Held[], origin: Origin, reading: Reading, offset: Offset): void {
@@ -210,7 +211,7 @@ export class Engine {
    * A peer accepted a reading that says nothing here but that there is such a series. That is stored at once: a replay could not tell it from one that does.
    */
   skip(origin: Origin, reading: Reading, offset: Offset): void {
-    const known = this.#slots.get(reading.device)?.get(reading.metric)
+    const known = this.#slots.get(reading.device, reading.metric)
     for (const held of (known ?? (this.#live ? this.#slotOf(reading, []) : null))?.groups ?? []) {
       if (offset < held.heardTo.next(origin)) continue
       held.heardTo.move(origin, offset + 1)
@@ -260,7 +261,7 @@ export class Engine {
 
   /** What there is to know of the alarms of a series beyond its readings. */
   *known(device: string, metric: string): Iterable<KnownAlarm> {
-    for (const { group } of this.#slots.get(device)?.get(metric)?.groups ?? [])
+    for (const { group } of this.#slots.get(device, metric)?.groups ?? [])
       for (const alarm of group.alarms) {
         const known = alarm.known(group.last)
         if (known) yield known
@@ -269,7 +270,7 @@ export class Engine {
 
   /** Takes that from another gateway, of the series of this reading. */
   learn(reading: Reading, known: readonly KnownAlarm[]): void {
-    if (!this.#slots.get(reading.device)?.has(reading.metric)) this.#slotOf(reading, [])
+    if (!this.#slots.get(reading.device, reading.metric)) this.#slotOf(reading, [])
     for (const one of known) {
       const found = this.#find(reading.device, one.name)
       if (!found?.held.group.learn(found.alarm, one)) continue
@@ -293,7 +294,7 @@ export class Engine {
   useRules(rules: RuleSet, known: Iterable<Reading>, at: Millis): ThresholdEvent[] {
     const before = this.#held
     this.#rules = rules
-    this.#slots = new Map()
+    this.#slots = new SeriesMap()
     this.#held = new Map()
     this.#due = new DueQueue()
     const events: ThresholdEvent[] = []
@@ -316,15 +317,11 @@ export class Engine {
 
   /** The series is not remembered any more; tells of its alarms. */
   forget(device: string, metric: string): ThresholdEvent[] {
-    const metrics = this.#slots.get(device)
-    const slot = metrics?.get(metric)
-    if (!metrics || !slot) return []
-    metrics.delete(metric)
-    if (metrics.size === 0) {
-      this.#slots.delete(device)
-      this.#following.delete(device)
-    }
-    const others = new Set([...metrics.values()].flatMap(({ groups }) => groups))
+    const slot = this.#slots.get(device, metric)
+    if (!slot) return []
+    this.#slots.delete(device, metric)
+    if (this.#slots.of(device).size === 0) this.#following.delete(device)
+    const others = this.#groupsOf(device)
     const events: ThresholdEvent[] = []
     for (const held of slot.groups) {
       if (others.has(held)) continue
@@ -362,7 +359,7 @@ export class Engine {
   repeat(reading: Reading, offset: Offset): void {
     this.#next = offset + 1
     // Under the labels that it has at the end: with others it was bound, and stored, anew.
-    const slot = this.#slots.get(reading.device)?.get(reading.metric) ?? this.#slotOf(reading, [])
+    const slot = this.#slots.get(reading.device, reading.metric) ?? this.#slotOf(reading, [])
     for (const held of slot.groups) {
       if (offset < held.appliedTo) continue
       held.group.repeat(reading)
@@ -391,15 +388,11 @@ export class Engine {
   }
 
   #slotOf(reading: Reading, events: ThresholdEvent[], earlier?: Earlier): Slot {
-    let metrics = this.#slots.get(reading.device)
-    if (!metrics) {
-      metrics = new Map()
-      this.#slots.set(reading.device, metrics)
-    }
-    const known = metrics.get(reading.metric)
-    if (known && sameLabels(known.labels, reading.labels)) return known
-    const slot = { labels: reading.labels, groups: this.#bind(reading, events, earlier) }
-    metrics.set(reading.metric, slot)
+    const { device, metric, labels } = reading
+    const known = this.#slots.get(device, metric)
+    if (known && sameLabels(known.labels, labels)) return known
+    const slot = { labels, groups: this.#bind(reading, events, earlier) }
+    this.#slots.set(device, metric, slot)
     return slot
   }
 
@@ -522,11 +515,11 @@ export class Engine {
   }
 
   #groupsOf(device: string): ReadonlySet<Held> {
-    return new Set([...(this.#slots.get(device)?.values() ?? [])].flatMap(({ groups }) => groups))
+    return new Set([...this.#slots.of(device).values()].flatMap(({ groups }) => groups))
   }
 
   #find(device: string, name: string): { held: Held; alarm: Alarm } | null {
-    for (const { groups } of this.#slots.get(device)?.values() ?? [])
+    for (const { groups } of this.#slots.of(device).values())
       for (const held of groups) for (const alarm of held.group.alarms) if (alarm.name === name) return { held, alarm }
     return null
   }

@@ -18,6 +18,7 @@ import {
   OWN,
   RuleSet,
   type RuleSetInput,
+  SeriesMap,
   type StoredEngine,
 } from '../rules/index.ts'
 import { Entry, type StoredSeries } from './entry.ts'
@@ -52,7 +53,7 @@ export class StateMachine implements StateKeeper {
   readonly #rules: RuleBook
   readonly #failover: FailoverBook
   #engine: Engine
-  readonly #devices = new Map<string, Map<string, Entry>>()
+  readonly #entries = new SeriesMap<Entry>()
   /** Series in the order in which they are considered for being forgotten. */
   readonly #queue = new Set<Entry>()
   /** How far the lanes of peers were heard. */
@@ -114,7 +115,7 @@ export class StateMachine implements StateKeeper {
 
   /** All that is known of series, for a gateway that begins with nothing. */
   *known(): Iterable<KnownSeries> {
-    for (const series of this.#devices.values())
+    for (const series of this.#entries.byDevice())
       for (const {
         device,
         metric,
@@ -258,7 +259,7 @@ export class StateMachine implements StateKeeper {
 
   /** The last reading of every series; of each device the newest first, in whatever order they were heard, or read back after a restart. */
   *lastReadings(): Iterable<Reading> {
-    for (const metrics of this.#devices.values()) {
+    for (const metrics of this.#entries.byDevice()) {
       if (metrics.size === 1) for (const { series } of metrics.values()) yield series.last
       else yield* [...metrics.values()].map(({ series }) => series.last).sort(newestFirst)
     }
@@ -282,7 +283,7 @@ export class StateMachine implements StateKeeper {
 
   /** Call `resume` before anything else is asked of it. */
   async rebuild(stored: StoredState): Promise<void> {
-    this.#devices.clear()
+    this.#entries.clear()
     this.#queue.clear()
     this.#slices.clear()
     this.#rules.clear()
@@ -380,7 +381,7 @@ export class StateMachine implements StateKeeper {
 
   /** Whom a device speaks to; undefined when it is not known. */
   #homeOf(device: string): Origin | undefined {
-    for (const { via } of this.#devices.get(device)?.values() ?? []) return via
+    for (const { via } of this.#entries.of(device).values()) return via
     return undefined
   }
 
@@ -388,10 +389,9 @@ export class StateMachine implements StateKeeper {
   #homeAfter(reading: Reading, origin: Origin): Origin {
     const home = this.#homeOf(reading.device)
     if (home === undefined || home === origin) return origin
-    const series = this.#devices.get(reading.device)
     // Of the same metric, its own counter can tell.
-    const same = series?.get(reading.metric)
-    const others = same ? [same] : [...(series?.values() ?? [])]
+    const same = this.#find(reading)
+    const others = same ? [same] : [...this.#entries.of(reading.device).values()]
     if (others.every((other) => isLater(reading, other.series.last))) return origin
     if (others.some((other) => isLater(other.series.last, reading))) return home
     const { gateway } = this.#settings
@@ -401,7 +401,7 @@ export class StateMachine implements StateKeeper {
   /** The device speaks to somebody else than before. All that is known of it is stored as of then. */
   #move(device: string, home: Origin, at: Millis): void {
     if (this.#homeOf(device) === home) return
-    for (const entry of this.#devices.get(device)?.values() ?? []) {
+    for (const entry of this.#entries.of(device).values()) {
       entry.via = home
       this.#slices.changed(entry, null, true)
     }
@@ -422,17 +422,11 @@ export class StateMachine implements StateKeeper {
   }
 
   #find(reading: Reading): Entry | undefined {
-    return this.#devices.get(reading.device)?.get(reading.metric)
+    return this.#entries.get(reading.device, reading.metric)
   }
 
   #insert(entry: Entry): void {
-    const { device, metric } = entry
-    let metrics = this.#devices.get(device)
-    if (!metrics) {
-      metrics = new Map()
-      this.#devices.set(device, metrics)
-    }
-    metrics.set(metric, entry)
+    this.#entries.set(entry.device, entry.metric, entry)
     this.#queue.add(entry)
   }
 
@@ -453,9 +447,7 @@ export class StateMachine implements StateKeeper {
         this.#queue.add(entry)
         continue
       }
-      const metrics = this.#devices.get(entry.device)
-      metrics?.delete(entry.metric)
-      if (metrics?.size === 0) this.#devices.delete(entry.device)
+      this.#entries.delete(entry.device, entry.metric)
       this.#slices.gone(entry.name)
       return entry
     }

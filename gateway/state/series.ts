@@ -57,7 +57,10 @@ export class Series {
 
   /** Whether the reading was seen before. `dup`: MQTT marks it as sent again. */
   isRepeat(reading: Reading, dup: boolean): boolean {
-    if (isCounted(reading)) return this.#lives.some((life) => life.has(reading.seq) && this.#owns(life, reading, dup))
+    if (isCounted(reading)) {
+      for (const life of this.#lives) if (life.has(reading.seq) && this.#owns(life, reading, dup)) return true
+      return false
+    }
     const key = recentKey(reading)
     return key !== null && this.#recent.has(key)
   }
@@ -121,7 +124,11 @@ export class Series {
 
   /** The life that a reading which is no repeat goes on with; undefined when it begins a new one. */
   #lifeFor(reading: Counted): Life | undefined {
-    return this.#lives.findLast((life) => !life.has(reading.seq) && this.#owns(life, reading, false))
+    for (let i = this.#lives.length - 1; i >= 0; i--) {
+      const life = this.#lives[i]
+      if (life && !life.has(reading.seq) && this.#owns(life, reading, false)) return life
+    }
+    return undefined
   }
 
   /** Whether the reading can be one of this life: by its session id, by number and timestamp, or as the newest of its kind. */

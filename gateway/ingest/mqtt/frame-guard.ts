@@ -1,5 +1,6 @@
 import type { Bytes } from '../../../sync/contract/index.ts'
-import { KnownTexts } from '../known-texts.ts'
+import { isText, type KnownText, KnownTexts } from '../known-texts.ts'
+import { viewOf } from '../words.ts'
 import { type ConnectLimits, checkConnect } from './connect-frame.ts'
 import { append } from './held-bytes.ts'
 import { PACKET } from './packet-types.ts'
@@ -17,6 +18,8 @@ export interface FrameLimits extends ConnectLimits, FilterLimits {
 /** Where one whole PUBLISH lies in `data`. The object is valid only during the call; `data` is not written to again. */
 export interface PublishFrame {
   data: Buffer
+  /** Of `data`. */
+  view: DataView
   /** The payload is `data[payloadStart..end)`. */
   end: number
   /** No wildcard, within the limits. */
@@ -48,6 +51,7 @@ const FLAGS: readonly number[] = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1,
 const INCOMPLETE = -1
 const REFUSED = -2
 const NOTHING = Buffer.alloc(0)
+const NO_VIEW = viewOf(NOTHING)
 
 /**
  * Scans a client's byte stream for MQTT 3.1.1 frames before any parser sees it, and lets bytes pass only when the
@@ -76,6 +80,7 @@ export class FrameGuard {
   /** Shown to the sink, one object for all frames. */
   readonly #found: PublishFrame = {
     data: NOTHING,
+    view: NO_VIEW,
     end: 0,
     topic: '',
     packetId: 0,
@@ -84,6 +89,8 @@ export class FrameGuard {
     dup: false,
   }
   #tookAny = false
+  /** The topic of the last one: devices have few. */
+  #topic: KnownText | null = null
   #violation: Violation | null = null
   #maxPublishBytes: Bytes
 
@@ -124,6 +131,7 @@ export class FrameGuard {
       this.#tookAny = false
       // Or it would keep the chunk alive.
       this.#found.data = NOTHING
+      this.#found.view = NO_VIEW
       this.#sink?.onChunk()
     }
     return fault
@@ -239,7 +247,7 @@ export class FrameGuard {
 
     const sink = this.#sink
     const takes = sink?.takes(qos, (flags & 0x01) !== 0) ?? false
-    const known = takes ? this.#topics.find(data, topicStart, topicEnd) : null
+    const known = takes ? this.#known(data, topicStart, topicEnd) : null
     const fault = known === null ? checkTopicName(data, topicStart, topicEnd, this.#limits) : null
     if (fault !== null) return this.#fail(textViolation('TOPIC', fault, topicLength))
     const packetId = qos === 0 ? 0 : ((data[topicEnd] ?? 0) << 8) | (data[topicEnd + 1] ?? 0)
@@ -249,9 +257,9 @@ export class FrameGuard {
     if (sink !== undefined && takes) {
       if (end > data.length) return this.#await(end - start)
       const found = this.#found
-      found.data = data
       found.end = end
-      found.topic = known ?? this.#topics.learn(data, topicStart, topicEnd)
+      this.#topic = known ?? this.#topics.learn(found.view, topicStart, topicEnd)
+      found.topic = this.#topic.text
       found.packetId = packetId
       found.payloadStart = payloadStart
       found.qos = qos
@@ -265,6 +273,17 @@ export class FrameGuard {
     if (end <= data.length) return end
     this.#payloadLeft = end - data.length
     return data.length
+  }
+
+  #known(data: Buffer, start: number, end: number): KnownText | null {
+    const found = this.#found
+    if (found.data !== data) {
+      found.data = data
+      found.view = viewOf(data)
+    }
+    const { view } = found
+    const last = this.#topic
+    return last !== null && isText(last, view, start, end) ? last : this.#topics.find(view, start, end)
   }
 
   #control(data: Buffer, start: number, body: number, length: number, type: number): number {

@@ -25,6 +25,9 @@ export const FIELD = {
 
 export type Field = (typeof FIELD)[keyof typeof FIELD]
 
+/** Of a line only. */
+export const RECEIVED = 8
+
 const FIELDS = 8
 
 /** What stands in a field. */
@@ -49,10 +52,12 @@ const UNREADABLE = -2
  */
 export class PlainPayload {
   readonly kinds = new Uint8Array(FIELDS)
-  /** Where the field begins in the data; of a text, behind the quote. */
+  /** Where the field begins in the data: a text behind its quote, a number where its shortest form does. */
   readonly starts = new Int32Array(FIELDS)
-  /** Where it ends; of a number, its shortest form. */
   readonly ends = new Int32Array(FIELDS)
+  /** Where a number stands as it was written. */
+  readonly numberStarts = new Int32Array(FIELDS)
+  readonly numberEnds = new Int32Array(FIELDS)
   readonly numbers = new Float64Array(FIELDS)
   #data: Buffer = NOTHING
   #end = 0
@@ -69,6 +74,18 @@ export class PlainPayload {
     // Or it would keep the chunk alive.
     this.#data = NOTHING
     return plain && (this.kinds[FIELD.value] ?? 0) !== KIND.none
+  }
+
+  /**
+   * Reads a number that is known to be there.
+   *
+   * @returns where it ends; -1 when it gives up
+   */
+  readNumber(field: Field, data: Buffer, start: number, end: number): number {
+    this.#data = data
+    this.#at = start
+    this.#end = end
+    return this.#number(field) ? this.#at : -1
   }
 
   #object(): boolean {
@@ -212,6 +229,8 @@ export class PlainPayload {
       this.ends[field] = last
       this.numbers[field] = start > begin ? -size : size
     }
+    this.numberStarts[field] = begin
+    this.numberEnds[field] = at
     this.kinds[field] = KIND.number
     return true
   }

@@ -2,7 +2,10 @@ import type { LineBuffer, Millis, Quality, Reading } from '../../../sync/contrac
 import { MAX_ID } from '../decode/limits.ts'
 import { KnownTexts } from '../known-texts.ts'
 import { MAX_UNIT, type TopicMatch } from '../topics/index.ts'
+import { sameBytes } from '../words.ts'
+import { asciiView, LineWriter } from './line-writer.ts'
 import { FIELD, type Field, KIND, PlainPayload } from './payload.ts'
+import { Shape, type Spot } from './shape.ts'
 
 /** Numbers below are seconds, which have to be converted (see `readTime`). */
 const FIRST_MILLIS = 1e11
@@ -11,21 +14,25 @@ const LAST_MILLIS = 8.64e15
 const QUALITIES: readonly Quality[] = ['good', 'uncertain', 'bad']
 
 const KEYS = {
-  unit: Buffer.from(',"unit":"'),
-  time: Buffer.from(',"time":'),
-  received: Buffer.from(',"received":'),
-  seq: Buffer.from(',"seq":'),
-  session: Buffer.from(',"session":"'),
-  life: Buffer.from(',"life":'),
-  id: Buffer.from(',"id":"'),
-  quality: Buffer.from(',"quality":"'),
+  unit: asciiView(',"unit":"'),
+  time: asciiView(',"time":'),
+  received: asciiView(',"received":'),
+  seq: asciiView(',"seq":'),
+  session: asciiView(',"session":"'),
+  life: asciiView(',"life":'),
+  id: asciiView(',"id":"'),
+  quality: asciiView(',"quality":"'),
 }
 
-/** All keys, and the numbers that are not in the payload. */
-const REST = Object.values(KEYS).reduce((sum, key) => sum + key.length, 0) + 64
+/** All keys with their quotes, and the numbers that are not in the payload. */
+const REST = Object.values(KEYS).reduce((sum, key) => sum + key.byteLength + 1, 0) + 64
 
 const NOTHING = Buffer.alloc(0)
-const QUOTE = 0x22
+const NO_VIEW = asciiView('')
+const QUOTE = asciiView('"')
+
+/** The fields that are numbers, whatever the device. */
+const NUMBERS = [FIELD.value, FIELD.time, FIELD.seq] as const
 
 /** How far a device's time may be from the time at which it arrives; see `DecodeLimits`. */
 export interface TimeLimits {
@@ -33,45 +40,94 @@ export interface TimeLimits {
   readonly maxAge: Millis
 }
 
+/** What is remembered of a topic. */
+interface Memory {
+  shape: Shape | null
+  /** How often it was of no use since it last was. */
+  misses: number
+}
+
+/** A topic whose payloads are different every time is not worth remembering them; but now and then it is tried again. */
+const MOST_MISSES = 4
+const TRY_AGAIN_AFTER = 64
+
 /**
  * Plain readings, one after the other: from the bytes of a payload to a reading, and from there to its line, copying what the line
- * has in common with the payload. What comes out is what `decodePayload` and `encodeLine` make of it.
+ * has in common with the payload, or with the line before. What comes out is what `decodePayload` and `encodeLine` make of it.
  *
- *     any --read (true)--> holds a reading: write --...--> any
- *      └----read (false)--> holds nothing
+ *     any --read (not null)--> holds a reading: write --...--> any
+ *      └----read (null)------> holds nothing
  */
 export class PlainReadings {
   readonly #payload = new PlainPayload()
   readonly #texts = new KnownTexts(1024)
+  readonly #memories = new WeakMap<TopicMatch, Memory>()
+  /** Of the reading that it holds: where its payload is, and the shape that it has, if it is a known one. */
   #data: Buffer = NOTHING
+  #view: DataView = NO_VIEW
+  #start = 0
+  #end = 0
+  #shape: Shape | null = null
   /** The digits of `received`, which is the same for many. */
   #received: Millis = Number.NaN
-  #receivedDigits: Buffer = NOTHING
+  #digits: DataView = NO_VIEW
 
   /**
    * @param data the payload is `data[start..end)`
+   * @param view of `data`
    * @returns null when it is not plain, or something about it needs a closer look: the decoder decides
    */
   read(
     match: TopicMatch,
     data: Buffer,
+    view: DataView,
     start: number,
     end: number,
     received: Millis,
-    { maxFuture, maxAge }: TimeLimits,
+    limits: TimeLimits,
   ): Reading | null {
-    const { metric, bytes, device } = match
-    const payload = this.#payload
-    if (metric === null || bytes === null || !payload.read(data, start, end)) return null
-    const { kinds, numbers } = payload
+    if (match.bytes === null) return null
     this.#data = data
-    const kind = kinds[FIELD.value]
-    const reading: Reading = {
-      device,
-      metric,
-      value: kind === KIND.number ? (numbers[FIELD.value] ?? 0) : kind === KIND.true,
-      received,
+    this.#view = view
+    this.#start = start
+    this.#end = end
+    const memory = this.#memories.get(match)
+    const shape = memory?.shape ?? null
+    if (memory !== undefined && shape?.read(this.#payload, data, view, start, end)) {
+      memory.misses = 0
+      this.#shape = shape
+      return this.#another(shape.reading, received, limits)
     }
+    this.#shape = null
+    return this.#payload.read(data, start, end) ? this.#fresh(match, received, limits) : null
+  }
+
+  /** A reading like one before, with other numbers. */
+  #another(before: Readonly<Reading>, received: Millis, limits: TimeLimits): Reading | null {
+    const { numbers } = this.#payload
+    const reading: Reading = { ...before }
+    reading.received = received
+    if (typeof before.value === 'number') reading.value = numbers[FIELD.value] ?? 0
+    if (before.time !== undefined) {
+      const time = this.#time(received, limits)
+      if (time === null) return null
+      reading.time = time
+    }
+    if (before.seq !== undefined) {
+      const seq = this.#seq()
+      if (seq === null) return null
+      reading.seq = seq
+    }
+    return reading
+  }
+
+  #fresh(match: TopicMatch, received: Millis, limits: TimeLimits): Reading | null {
+    const { kinds, numbers } = this.#payload
+    const { device, metric } = match
+    if (metric === null) return null
+    const kind = kinds[FIELD.value]
+    const value = kind === KIND.number ? (numbers[FIELD.value] ?? 0) : kind === KIND.true
+    const reading: Reading = { device, metric, value, received }
     if (kinds[FIELD.device] !== KIND.none && !this.#isDevice(match)) return null
     if (kinds[FIELD.unit] !== KIND.none) {
       const unit = this.#text(FIELD.unit, MAX_UNIT)
@@ -79,14 +135,13 @@ export class PlainReadings {
       reading.unit = unit
     } else if (match.unit !== null) reading.unit = match.unit
     if (kinds[FIELD.time] !== KIND.none) {
-      const time = this.#whole(FIELD.time)
-      if (!(time >= FIRST_MILLIS && time <= LAST_MILLIS)) return null
-      if (time > received + maxFuture || time < received - maxAge) return null
+      const time = this.#time(received, limits)
+      if (time === null) return null
       reading.time = time
     }
     if (kinds[FIELD.seq] !== KIND.none) {
-      const seq = this.#whole(FIELD.seq)
-      if (!(seq >= 0)) return null
+      const seq = this.#seq()
+      if (seq === null) return null
       reading.seq = seq
     }
     if (kinds[FIELD.session] !== KIND.none) {
@@ -109,45 +164,90 @@ export class PlainReadings {
     return reading
   }
 
-  /** Room that `write` may need for the reading. */
-  room({ bytes }: TopicMatch, payloadBytes: number): number {
-    return bytes === null ? 0 : bytes.opening.length + bytes.unit.length + bytes.closing.length + payloadBytes + REST
+  /** Room that `write` needs at most. */
+  room({ bytes }: TopicMatch): number {
+    if (bytes === null) return 0
+    const { opening, unit, closing } = bytes
+    return opening.byteLength + unit.byteLength + closing.byteLength + (this.#end - this.#start) + REST
   }
 
   /**
    * Writes the line of the reading that was read last, newline included.
    *
-   * @param into has room for it
    * @param life see `Reading.life`
+   * @param into has room for it
    */
-  write({ bytes: parts }: TopicMatch, { received }: Reading, life: number, into: LineBuffer): void {
-    if (parts === null) return
-    const { kinds, starts, ends } = this.#payload
-    const data = this.#data
-    const { bytes } = into
-    let at = copy(parts.opening, 0, parts.opening.length, bytes, into.length)
-    at = copy(data, starts[FIELD.value] ?? 0, ends[FIELD.value] ?? 0, bytes, at)
-    if (kinds[FIELD.unit] !== KIND.none) at = this.#quoted(KEYS.unit, FIELD.unit, bytes, at)
-    else at = copy(parts.unit, 0, parts.unit.length, bytes, at)
+  write(match: TopicMatch, reading: Reading, life: number, into: LineBuffer): void {
+    const shape = this.#shape
+    const digits = this.#digitsOf(reading.received)
+    if (shape !== null && shape.life === life) {
+      shape.write(this.#payload, this.#view, digits, into)
+      return
+    }
+    // Only its numbers are in the tables.
+    if (shape !== null) this.#payload.read(this.#data, this.#start, this.#end)
+    const start = into.length
+    const spots = this.#writeAll(match, digits, life, into)
+    // An id is another one every time.
+    if (reading.id === undefined) this.#remember(match, reading, life, into.bytes.subarray(start, into.length), spots)
+  }
+
+  /** @returns where the numbers stand in the line */
+  #writeAll({ bytes: parts }: TopicMatch, digits: DataView, life: number, into: LineBuffer): Spot[] {
+    const { kinds } = this.#payload
+    const line = new LineWriter(into)
+    if (parts === null) return []
+    const number = (field: Field): void => line.number(field, this.#view, this.#payload)
+    const text = (key: DataView, field: Field): void => {
+      if (kinds[field] === KIND.none) return
+      line.put(key)
+      line.span(this.#view, this.#payload, field)
+      line.put(QUOTE)
+    }
+    line.put(parts.opening)
+    number(FIELD.value)
+    text(KEYS.unit, FIELD.unit)
+    if (kinds[FIELD.unit] === KIND.none) line.put(parts.unit)
     if (kinds[FIELD.time] !== KIND.none) {
-      at = copy(KEYS.time, 0, KEYS.time.length, bytes, at)
-      at = copy(data, starts[FIELD.time] ?? 0, ends[FIELD.time] ?? 0, bytes, at)
+      line.put(KEYS.time)
+      number(FIELD.time)
     }
-    at = copy(KEYS.received, 0, KEYS.received.length, bytes, at)
-    const digits = this.#digitsOf(received)
-    at = copy(digits, 0, digits.length, bytes, at)
+    line.put(KEYS.received)
+    line.received(digits)
     if (kinds[FIELD.seq] !== KIND.none) {
-      at = copy(KEYS.seq, 0, KEYS.seq.length, bytes, at)
-      at = copy(data, starts[FIELD.seq] ?? 0, ends[FIELD.seq] ?? 0, bytes, at)
+      line.put(KEYS.seq)
+      number(FIELD.seq)
     }
-    if (kinds[FIELD.session] !== KIND.none) at = this.#quoted(KEYS.session, FIELD.session, bytes, at)
+    text(KEYS.session, FIELD.session)
     if (life > 1) {
-      at = copy(KEYS.life, 0, KEYS.life.length, bytes, at)
-      at += bytes.write(`${life}`, at, 'latin1')
+      line.put(KEYS.life)
+      line.put(asciiView(`${life}`))
     }
-    if (kinds[FIELD.id] !== KIND.none) at = this.#quoted(KEYS.id, FIELD.id, bytes, at)
-    if (kinds[FIELD.quality] !== KIND.none) at = this.#quoted(KEYS.quality, FIELD.quality, bytes, at)
-    into.length = copy(parts.closing, 0, parts.closing.length, bytes, at)
+    text(KEYS.id, FIELD.id)
+    text(KEYS.quality, FIELD.quality)
+    line.put(parts.closing)
+    return line.spots
+  }
+
+  #remember(match: TopicMatch, reading: Reading, life: number, line: Buffer, lineSpots: readonly Spot[]): void {
+    let memory = this.#memories.get(match)
+    if (memory === undefined) {
+      memory = { shape: null, misses: 0 }
+      this.#memories.set(match, memory)
+    }
+    memory.misses++
+    if (memory.misses > MOST_MISSES && memory.misses % TRY_AGAIN_AFTER !== 0) return
+    const { kinds, numberStarts, numberEnds } = this.#payload
+    const spots = NUMBERS.filter((field) => kinds[field] === KIND.number)
+      .map((field) => ({
+        field,
+        start: (numberStarts[field] ?? 0) - this.#start,
+        end: (numberEnds[field] ?? 0) - this.#start,
+      }))
+      .sort((one, other) => one.start - other.start)
+    const { life: _, ...base } = reading
+    const bytes = this.#data.subarray(this.#start, this.#end)
+    memory.shape = new Shape(base, life, { bytes, spots }, { bytes: line, spots: lineSpots })
   }
 
   #isDevice({ bytes }: TopicMatch): boolean {
@@ -156,8 +256,19 @@ export class PlainReadings {
     const length = (ends[FIELD.device] ?? 0) - start
     if (bytes === null || kinds[FIELD.device] !== KIND.text || length !== bytes.deviceEnd - bytes.deviceStart)
       return false
-    for (let i = 0; i < length; i++) if (this.#data[start + i] !== bytes.opening[bytes.deviceStart + i]) return false
-    return true
+    return sameBytes(this.#view, start, bytes.opening, bytes.deviceStart, length)
+  }
+
+  /** The device's time; null when it is not plainly milliseconds, or absurd. */
+  #time(received: Millis, { maxFuture, maxAge }: TimeLimits): Millis | null {
+    const time = this.#whole(FIELD.time)
+    if (!(time >= FIRST_MILLIS && time <= LAST_MILLIS)) return null
+    return time > received + maxFuture || time < received - maxAge ? null : time
+  }
+
+  #seq(): number | null {
+    const seq = this.#whole(FIELD.seq)
+    return seq >= 0 ? seq : null
   }
 
   /** A whole number; NaN when it is none. */
@@ -173,38 +284,22 @@ export class PlainReadings {
     const start = starts[field] ?? 0
     const end = ends[field] ?? 0
     if (kinds[field] !== KIND.text || end === start || end - start > longest) return null
-    return this.#texts.find(this.#data, start, end) ?? this.#texts.learn(this.#data, start, end)
+    return (this.#texts.find(this.#view, start, end) ?? this.#texts.learn(this.#view, start, end)).text
   }
 
   #freshText(field: Field, longest: number): string | null {
     const { kinds, starts, ends } = this.#payload
     const start = starts[field] ?? 0
     const end = ends[field] ?? 0
-    return kinds[field] !== KIND.text || end === start || end - start > longest
-      ? null
-      : this.#data.toString('latin1', start, end)
+    if (kinds[field] !== KIND.text || end === start || end - start > longest) return null
+    return this.#data.toString('latin1', start, end)
   }
 
-  #quoted(key: Buffer, field: Field, into: Buffer, start: number): number {
-    const { starts, ends } = this.#payload
-    let at = copy(key, 0, key.length, into, start)
-    at = copy(this.#data, starts[field] ?? 0, ends[field] ?? 0, into, at)
-    into[at] = QUOTE
-    return at + 1
-  }
-
-  #digitsOf(received: Millis): Buffer {
+  #digitsOf(received: Millis): DataView {
     if (received !== this.#received) {
       this.#received = received
-      this.#receivedDigits = Buffer.from(JSON.stringify(received))
+      this.#digits = asciiView(JSON.stringify(received))
     }
-    return this.#receivedDigits
+    return this.#digits
   }
-}
-
-/** @returns behind the copy: for the few bytes of a key or a number, a loop costs less than a call of `Buffer.copy` */
-function copy(from: Buffer, start: number, end: number, into: Buffer, at: number): number {
-  let to = at
-  for (let i = start; i < end; i++) into[to++] = from[i] ?? 0
-  return to
 }

@@ -1,16 +1,17 @@
 import { lineParts } from '../../../sync/contract/index.ts'
+import { viewOf } from '../words.ts'
 
 /** Pieces that the lines of one topic's readings have in common, as bytes. */
 export interface LineBytes {
   /** Up to and with the key `value`. */
-  readonly opening: Buffer
+  readonly opening: DataView
   /** Where in `opening` the name of the device stands; both 0 when it does not stand there as it is. */
   readonly deviceStart: number
   readonly deviceEnd: number
   /** The template's unit with its key. */
-  readonly unit: Buffer
+  readonly unit: DataView
   /** From the key `labels` on, or from the bracket. */
-  readonly closing: Buffer
+  readonly closing: DataView
 }
 
 const BEFORE_DEVICE = '{"device":"'
@@ -22,14 +23,13 @@ export function lineBytes(
   labels: Readonly<Record<string, string>> | null,
 ): LineBytes {
   const { prefix, labelsText } = lineParts(device, metric, labels)
-  const opening = Buffer.from(`${prefix}"value":`)
   const name = Buffer.from(device)
   const isPlain = prefix.startsWith(`${BEFORE_DEVICE}${device}"`)
   return {
-    opening,
+    opening: viewOf(Buffer.from(`${prefix}"value":`)),
     deviceStart: isPlain ? BEFORE_DEVICE.length : 0,
     deviceEnd: isPlain ? BEFORE_DEVICE.length + name.length : 0,
-    unit: Buffer.from(unit === null ? '' : `,"unit":${JSON.stringify(unit)}`),
-    closing: Buffer.from(labels === null ? '}\n' : `,"labels":${labelsText}}\n`),
+    unit: viewOf(Buffer.from(unit === null ? '' : `,"unit":${JSON.stringify(unit)}`)),
+    closing: viewOf(Buffer.from(labels === null ? '}\n' : `,"labels":${labelsText}}\n`)),
   }
 }

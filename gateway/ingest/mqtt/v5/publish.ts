@@ -1,5 +1,6 @@
 import type { Bytes } from '../../../../sync/contract/index.ts'
 import type { KnownTexts } from '../../known-texts.ts'
+import { viewOf } from '../../words.ts'
 import { checkTopicName, type TopicLimits } from '../topic-text.ts'
 import { textViolation, type Violation, violation } from '../violation.ts'
 import { Cursor } from './cursor.ts'
@@ -46,12 +47,14 @@ export function readPublish(
   if (responseFault !== null) return responseFault
   let given: string | null = null
   if (topicEnd > topicStart) {
-    given = topics.find(data, topicStart, topicEnd)
-    if (given === null) {
+    const view = viewOf(data)
+    let known = topics.find(view, topicStart, topicEnd)
+    if (known === null) {
       const fault = checkTopicName(data, topicStart, topicEnd, limits)
       if (fault !== null) return textViolation('TOPIC', fault, topicEnd - topicStart)
-      given = topics.learn(data, topicStart, topicEnd)
+      known = topics.learn(view, topicStart, topicEnd)
     }
+    given = known.text
   }
   const topic = aliases.resolve(given, properties.topicAlias)
   if (typeof topic !== 'string') return topic

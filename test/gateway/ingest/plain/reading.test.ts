@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { decodePayload } from '../../../../gateway/ingest/decode/index.ts'
 import { PlainReadings } from '../../../../gateway/ingest/plain/index.ts'
 import type { TopicMatch } from '../../../../gateway/ingest/topics/index.ts'
+import { viewOf } from '../../../../gateway/ingest/words.ts'
 import { encodeLine, type Reading } from '../../../../sync/contract/index.ts'
 import { damaged, payloads, topics } from '../decode/payloads.ts'
 import { decode, LIMITS, match, OPEN, RECEIVED, TEMP } from '../decode/support.ts'
@@ -48,34 +50,105 @@ const anything = fc.oneof(
   damaged(everyday).map((text) => Buffer.from(text)),
 )
 
-const plain = new PlainReadings()
+/** The same text with other numbers in it, and now and then something else. */
+const another = (text: string): fc.Arbitrary<string> =>
+  fc
+    .array(
+      fc.oneof(
+        { weight: 6, arbitrary: fc.constant('') },
+        { weight: 3, arbitrary: printed },
+        fc.string({ maxLength: 3 }),
+      ),
+      {
+        minLength: 12,
+        maxLength: 12,
+      },
+    )
+    .chain((pieces) =>
+      fc.tuple(fc.constant(pieces), fc.boolean()).map(([others, sameLength]) => {
+        let i = 0
+        return text.replace(/\d+(\.\d+)?/g, (digits) => {
+          const piece = others[i++ % others.length] ?? ''
+          // Most often a number like the one before, as a counter and a clock give it.
+          if (piece === '')
+            return sameLength ? digits.replace(/.$/, (last) => `${(Number(last) + 3) % 10}`) : `${digits}${i % 10}`
+          return piece
+        })
+      }),
+    )
+const sequences = everyday.chain((text) =>
+  fc.tuple(fc.constant(text), fc.array(another(text), { maxLength: 6 })).map(([one, others]) => [one, ...others]),
+)
+
+const shared = new PlainReadings()
+
+interface Circumstances {
+  topic?: TopicMatch
+  life?: number
+  received?: number
+  plain?: PlainReadings
+}
 
 /** Reads a payload that lies somewhere in a chunk; null when it is not plain. */
-function read(payload: Buffer | string, topic = TEMP, life = 1): { reading: Reading; line: string } | null {
+function read(
+  payload: Buffer | string,
+  { topic = TEMP, life = 1, received = RECEIVED, plain = shared }: Circumstances = {},
+): { reading: Reading; line: string } | null {
   const bytes = Buffer.from(payload)
   // What is around it would go on with a number, a text or an object.
   const data = Buffer.concat([Buffer.from('1"'), bytes, Buffer.from('0"}')])
   const end = 2 + bytes.length
-  const reading = plain.read(topic, data, 2, end, RECEIVED, LIMITS)
+  const view = viewOf(data)
+  const reading = plain.read(topic, data, view, 2, end, received, LIMITS)
   if (reading === null) return null
-  const into = { bytes: Buffer.alloc(5 + plain.room(topic, bytes.length), '.'), length: 5 }
+  const room = Buffer.alloc(5 + plain.room(topic), '.')
+  const into = { bytes: room, view: viewOf(room), length: 5 }
   plain.write(topic, reading, life, into)
   expect(into.bytes.toString('utf8', 0, 5)).toBe('.....')
   return { reading, line: into.bytes.toString('utf8', 5, into.length) }
 }
 
+/** Whether it is plain; and if it is, that it is what the decoder makes of it. */
+function isDecoded(payload: Buffer, circumstances: Circumstances): boolean {
+  const { topic = TEMP, life = 1, received = RECEIVED } = circumstances
+  const found = read(payload, circumstances)
+  if (found === null) return false
+  const { readings, problem } = decodePayload(topic, Buffer.concat([BYTE_ORDER_MARK, payload]), received, LIMITS)
+  expect({ readings, problem }).toEqual({ readings: [found.reading], problem: null })
+  expect(Object.is(found.reading.value, readings[0]?.value)).toBe(true)
+  expect(found.line).toBe(`${encodeLine(life > 1 ? { ...found.reading, life } : found.reading)}\n`)
+  return true
+}
+
 describe('a plain reading', () => {
+  it('is that also when it is like the one before, but for its numbers', () => {
+    let [taken, again] = [0, 0]
+    fc.assert(
+      fc.property(
+        sequences,
+        topics,
+        fc.array(fc.tuple(fc.constantFrom(1, 1, 1, 2), fc.nat(2)), { minLength: 7 }),
+        (texts, topic, rest) => {
+          const plain = new PlainReadings()
+          for (const [i, text] of texts.entries()) {
+            const [life = 1, later = 0] = rest[i] ?? []
+            if (!isDecoded(Buffer.from(text), { topic, plain, life, received: RECEIVED + later })) continue
+            taken++
+            if (i > 0) again++
+          }
+        },
+      ),
+      { numRuns: 5000 },
+    )
+    expect(taken).toBeGreaterThan(2500)
+    expect(again).toBeGreaterThan(1000)
+  })
+
   it('is what the decoder makes of the payload, and so is its line, for whatever comes', () => {
     let taken = 0
     fc.assert(
       fc.property(anything, topics, fc.constantFrom(1, 1, 2, 4711), (payload, topic, life) => {
-        const found = read(payload, topic, life)
-        if (found === null) return
-        taken++
-        const { readings, problem } = decoded(payload, topic)
-        expect({ readings, problem }).toEqual({ readings: [found.reading], problem: null })
-        expect(Object.is(found.reading.value, readings[0]?.value)).toBe(true)
-        expect(found.line).toBe(`${encodeLine(life > 1 ? { ...found.reading, life } : found.reading)}\n`)
+        if (isDecoded(payload, { topic, life })) taken++
       }),
       { numRuns: 20_000 },
     )
@@ -175,6 +248,6 @@ describe('a plain reading', () => {
     ['an open key', '{"value'],
     ['something behind', '{"value":1} 2'],
   ])('is not read from %s: the decoder decides', (_, text, topic = TEMP) => {
-    expect(read(text, topic)).toBeNull()
+    expect(read(text, { topic })).toBeNull()
   })
 })
