@@ -14,6 +14,7 @@ import {
 import { PlainReadings } from './plain/index.ts'
 import type { Durability, TopicMap, TopicMatch } from './topics/index.ts'
 import type { Unreleased } from './unreleased.ts'
+import { viewOf } from './words.ts'
 
 /** The durable side of ingest. */
 export interface Journal {
@@ -82,6 +83,8 @@ const STORED: Verdict = Object.freeze({ outcome: 'stored', problem: null })
 const LOCAL: Verdict = Object.freeze({ outcome: 'local', problem: null })
 const SHED: Verdict = Object.freeze({ outcome: 'shed', problem: null })
 const REFUSED: Verdict = Object.freeze({ outcome: 'refused', problem: null })
+
+type PayloadSpan = Pick<PublishSpan, 'data' | 'view' | 'payloadStart' | 'end' | 'dup'>
 
 /** What a sender's plain publishes are gathered in. */
 class OpenBatch implements Batch {
@@ -212,7 +215,7 @@ export class Ingest implements Acceptor {
 
   #store(match: TopicMatch | null, publish: Publish): Verdict {
     const { unreleased, count } = this.#parts
-    const { clientId, messageId, qos, received, said } = publish
+    const { clientId, messageId, payload, qos, dup, received, said } = publish
     // A will has no packet identifier: nobody repeats it, and nobody would release it.
     if (qos === 2 && messageId !== 0) {
       if (unreleased.has(clientId, messageId)) {
@@ -222,6 +225,13 @@ export class Ingest implements Acceptor {
       unreleased.add(clientId, messageId, received)
     }
     if (match === null) return this.#keepDeadLetter(publish, unknownTopic(publish.topic), false)
+    if (said === undefined) {
+      const span = { data: payload, view: viewOf(payload), payloadStart: 0, end: payload.length, dup }
+      if (this.#storePlain(match, span, received)) {
+        count('readings')
+        return STORED
+      }
+    }
     const heeded = said === undefined ? match : heed(match, said)
     if ('code' in heeded) return this.#keepDeadLetter(publish, heeded, false)
     const { readings, problem } = this.#decode(heeded, publish)
@@ -229,7 +239,7 @@ export class Ingest implements Acceptor {
     let stale: Reading | null = null
     let stored = false
     for (const reading of readings) {
-      if (this.#storeReading(reading, heeded, publish.dup, oldest)) stored = true
+      if (this.#storeReading(reading, heeded, dup, oldest)) stored = true
       else stale ??= reading
     }
     const fault = problem ?? (stale === null ? null : tooOld(stale, received, said?.expiry ?? 0))
@@ -237,7 +247,7 @@ export class Ingest implements Acceptor {
   }
 
   /** @returns false when it is not one plain, new reading: nothing was done */
-  #storePlain(match: TopicMatch, { data, view, payloadStart, end, dup }: PublishSpan, received: Millis): boolean {
+  #storePlain(match: TopicMatch, { data, view, payloadStart, end, dup }: PayloadSpan, received: Millis): boolean {
     const { machine, journal, clock, limits, heard } = this.#parts
     if (clock.listening || end - payloadStart > limits.maxPayload) return false
     const plain = this.#plain

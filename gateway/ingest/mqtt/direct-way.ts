@@ -68,6 +68,7 @@ export class DirectWay implements FrameSink {
 
   onLeft(): void {
     this.#behind++
+    this.#batch = null
   }
 
   onTaken(frame: PublishFrame): void {

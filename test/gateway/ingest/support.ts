@@ -1,8 +1,10 @@
 import { onTestFinished } from 'vitest'
 import { ClockWatch } from '../../../gateway/clock/index.ts'
+import type { Batch, PublishSpan } from '../../../gateway/ingest/acceptor.ts'
 import type { AdmissionSettings } from '../../../gateway/ingest/admission.ts'
 import { Ingest, type IngestCounter, type Publish, Unreleased, type Verdict } from '../../../gateway/ingest/index.ts'
 import { compileTopics } from '../../../gateway/ingest/topics/index.ts'
+import { viewOf } from '../../../gateway/ingest/words.ts'
 import { keeperOf } from '../../../gateway/keeper.ts'
 import { Outbox } from '../../../gateway/outbox/index.ts'
 import type { Disk } from '../../../gateway/ports/index.ts'
@@ -21,6 +23,15 @@ export interface Pipeline {
   /** What became of each of them. */
   verdicts: Array<Verdict | undefined>
   publish(payload: string, extra?: Partial<Publish>): void
+  /** A sender of plain publishes. Each answer is one of `answers`: the packet identifiers together. */
+  sender(): Sender
+}
+
+export interface Sender {
+  /** @returns whether it was plain */
+  plain(payload: string, packetId: number, extra?: Partial<PublishSpan>): boolean
+  /** What it sent last went another way. */
+  leave(): void
 }
 
 /** Everything between the broker and the disk, put together as in the gateway. */
@@ -58,7 +69,14 @@ export async function openPipeline(options: {
   const limits = { maxPayload: 10_000, maxReadingsPerMessage: 10, maxFuture: options.maxFuture ?? 1e12, maxAge: 1e15 }
   const counts: Partial<Record<IngestCounter, number>> = {}
   const ingest = new Ingest({
-    topics: compileTopics({ site: 'site', templates: [{ template: 'sensors/{device}/{metric}' }], local: ['local/#'] }),
+    topics: compileTopics({
+      site: 'site',
+      templates: [
+        { template: 'sensors/{device}/{metric}' },
+        { template: 'both/{device}/{metric}', durability: 'replicated' },
+      ],
+      local: ['local/#'],
+    }),
     limits,
     clock: new ClockWatch({ clock, maxFuture: limits.maxFuture, lastCommit: null, changed: () => undefined }),
     admission: { maxPending: 1000, maxPendingBytes: 1e6, ...options.admission },
@@ -66,8 +84,8 @@ export async function openPipeline(options: {
     journal: outbox,
     unreleased,
     heard: () => undefined,
-    count: (counter) => {
-      counts[counter] = (counts[counter] ?? 0) + 1
+    count: (counter, by = 1) => {
+      counts[counter] = (counts[counter] ?? 0) + by
     },
   })
   const answers: string[] = []
@@ -89,7 +107,29 @@ export async function openPipeline(options: {
       answers.push(`${payload}${code}`)
     })
   }
-  return { ingest, outbox, counts, answers, verdicts, publish }
+  const sender = (): Sender => {
+    let batch: Batch | null = null
+    const settled = ({ packetIds, publishes }: Batch, error: Error | null): void => {
+      const code = error && 'code' in error ? ` ${String(error.code)}` : ''
+      answers.push(`${publishes}: ${packetIds.join(' ')}${code}`)
+    }
+    return {
+      plain(payload, packetId, extra = {}) {
+        const data = Buffer.from(`.${payload}.`)
+        const span: PublishSpan = {
+          ...{ data, view: viewOf(data), topic: 'sensors/d1/temp', payloadStart: 1, end: data.length - 1 },
+          ...{ qos: packetId === 0 ? 0 : 1, dup: false, packetId },
+          ...extra,
+        }
+        batch = ingest.acceptPlain(span, clock.now(), batch, settled)
+        return batch !== null
+      },
+      leave() {
+        batch = null
+      },
+    }
+  }
+  return { ingest, outbox, counts, answers, verdicts, publish, sender }
 }
 
 /** Everything that is ready to run has its turn. */

@@ -375,3 +375,71 @@ test.each([0, 1])('publishes of QoS %i alone keep a connection alive; silence en
   await device.whenClosed()
   expect(count('clients.failed')).toBe(1)
 })
+
+describe('plain publishes of a client', () => {
+  test('are answered in one write, in their order, when the acceptor is done with all of them', async () => {
+    const { acceptor, connect } = await start()
+    acceptor.plain = true
+    acceptor.auto = false
+    const device = await connect()
+    device.peer.push(Buffer.concat([1, 2, 3].map((id) => publishPacket({ qos: 1, id, payload: `${id}` }))))
+    device.peer.push(publishPacket({ payload: 'QoS 0' }))
+    await turn()
+    expect(device.ids(PUBACK)).toEqual([])
+    const before = device.peer.written.length
+    acceptor.answerAll()
+    await vi.waitFor(() => expect(device.ids(PUBACK)).toEqual([1, 2, 3]), PATIENCE)
+    expect(device.peer.written.length - before).toBe(1)
+    expect(acceptor.texts()).toEqual(['1', '2', '3', 'QoS 0'])
+  })
+
+  test.each([
+    ['the library’s way', publishPacket({ qos: 1, id: 2, retain: true })],
+    ['the direct way to somebody who listens', publishPacket({ qos: 1, id: 2, topic: 'heard' })],
+  ])('are answered in their order with one that went %s between them', async (_, between) => {
+    const { acceptor, connect } = await start()
+    const listener = await connect({ clientId: 'listener' })
+    listener.peer.push(subscribePacket(['heard']))
+    await vi.waitFor(() => expect(listener.packets(9)).toHaveLength(1), PATIENCE)
+    acceptor.plain = true
+    acceptor.auto = false
+    const device = await connect({ clientId: 'device' })
+    device.peer.push(Buffer.concat([publishPacket({ qos: 1, id: 1 }), between]))
+    await turn()
+    device.peer.push(publishPacket({ qos: 1, id: 3 }))
+    await turn()
+    acceptor.answerAll()
+    await vi.waitFor(() => {
+      acceptor.answerAll()
+      expect(device.ids(PUBACK)).toEqual([1, 2, 3])
+    }, PATIENCE)
+  })
+
+  test('cut their connection once, and count one by one, when they are refused', async () => {
+    const { acceptor, connect, counts } = await start()
+    acceptor.plain = true
+    acceptor.refuseWith = storeFull()
+    const device = await connect()
+    device.peer.push(Buffer.concat([1, 2, 3].map((id) => publishPacket({ qos: 1, id }))))
+    await vi.waitFor(() => expect(device.connection.destroyed).toBe(true), PATIENCE)
+    expect(device.ids(PUBACK)).toEqual([])
+    expect(counts['publishes.refused']).toBe(3)
+    expect(counts['clients.failed']).toBe(1)
+  })
+
+  test('keep their client from being read while too much of it is under way', async () => {
+    const { acceptor, connect } = await start({ maxInflightBytes: 2_000 })
+    acceptor.plain = true
+    acceptor.auto = false
+    const device = await connect()
+    const large = (id: number) => publishPacket({ qos: 1, id, payload: 'x'.repeat(600) })
+    for (let id = 1; id <= 10; id++) device.peer.push(large(id))
+    await turn()
+    const taken = acceptor.received.length
+    expect(taken).toBeLessThan(10)
+    await vi.waitFor(() => {
+      acceptor.answerAll()
+      expect(device.ids(PUBACK)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    }, PATIENCE)
+  })
+})
