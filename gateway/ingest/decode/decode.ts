@@ -8,9 +8,8 @@ import { type DecodeResult, Harvest, refused } from './harvest.ts'
 import { parseJson } from './json.ts'
 import type { DecodeLimits } from './limits.ts'
 import { readArray } from './list.ts'
-import { parseNumber, scanNumber } from './number.ts'
+import { parseNumber } from './number.ts'
 import { readObject, readValueObject } from './object.ts'
-import { scanObject } from './scan.ts'
 
 /**
  * Turns the payload of one publish into readings. Never throws: what is not a reading becomes a problem, and one bad part
@@ -33,20 +32,8 @@ export function decodePayload(
   if (payload.length > limits.maxPayload)
     return refused(problem('PAYLOAD_TOO_LARGE', `${payload.length} bytes, more than ${limits.maxPayload}`))
   const message: Message = { match, received, limits }
-  const number = scanNumber(payload)
-  if (!Number.isNaN(number)) return decodeScalar(number, message)
   const text = readText(payload)
   if (text === null) return refused(problem('PAYLOAD_NOT_UTF8', 'expected UTF-8, got bytes that are not'))
-  // As many characters as bytes: all of them are ASCII (and none was broken).
-  const fields = text.length === payload.length ? scanObject(text, payload) : null
-  const reading = fields === null ? null : readValueObject(fields, message)
-  // Only good news is taken from the shortcut: what it sees as a problem may be one of another kind.
-  if (reading !== null && !('code' in reading)) return { readings: [reading], problem: null }
-  return decodeText(text, payload, message)
-}
-
-/** The general way, for whatever the shortcuts gave up on. */
-function decodeText(text: string, payload: Buffer, message: Message): DecodeResult {
   const number = parseNumber(text)
   if (number !== undefined) return decodeScalar(number, message)
   if (text.trim() === '') return refused(problem('PAYLOAD_EMPTY', 'expected a number or JSON, got nothing'))

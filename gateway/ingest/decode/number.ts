@@ -26,25 +26,3 @@ export function parseNumber(text: string): number | undefined {
 
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 const NOT_FINITE = /^[+-]?(?:nan|inf(?:inity)?)$/i
-
-/**
- * The bytes of a plain number (`-12`, `21.5`), read without making a string of them.
- *
- * @returns NaN when it is anything else, and also for numbers that need more care than this
- */
-export function scanNumber(bytes: Uint8Array): number {
-  const start = bytes[0] === 0x2d ? 1 : 0
-  if (bytes.length > EXACT_DIGITS + start) return Number.NaN
-  let digits = 0
-  let point = -1
-  for (let i = start; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0
-    if (byte >= 0x30 && byte <= 0x39) digits = digits * 10 + (byte - 0x30)
-    else if (byte === 0x2e && point < 0) point = i
-    else return Number.NaN
-  }
-  const count = bytes.length - start - (point < 0 ? 0 : 1)
-  if (count === 0) return Number.NaN
-  const value = decimal(digits, point < 0 ? 0 : bytes.length - 1 - point)
-  return start === 1 ? -value : value
-}

@@ -1,5 +1,6 @@
 import type { LineBuffer, Millis, Quality, Reading } from '../../../sync/contract/index.ts'
 import { MAX_ID } from '../decode/limits.ts'
+import { readTime } from '../decode/time.ts'
 import { KnownTexts } from '../known-texts.ts'
 import { MAX_UNIT, type TopicMatch } from '../topics/index.ts'
 import { sameBytes } from '../words.ts'
@@ -10,6 +11,8 @@ import { Shape, type Spot } from './shape.ts'
 /** Numbers below are seconds, which have to be converted (see `readTime`). */
 const FIRST_MILLIS = 1e11
 const LAST_MILLIS = 8.64e15
+/** Of a timestamp that is a text. */
+const LONGEST_TIME = 40
 
 const QUALITIES: readonly Quality[] = ['good', 'uncertain', 'bad']
 
@@ -68,6 +71,8 @@ export class PlainReadings {
   #start = 0
   #end = 0
   #shape: Shape | null = null
+  /** Its time as the line says it; null when the payload says it in the same way, or not at all. */
+  #timeDigits: DataView | null = null
   /** The digits of `received`, which is the same for many. */
   #received: Millis = Number.NaN
   #digits: DataView = NO_VIEW
@@ -99,6 +104,7 @@ export class PlainReadings {
       return this.#another(shape.reading, received, limits)
     }
     this.#shape = null
+    this.#timeDigits = null
     return this.#payload.read(data, start, end) ? this.#fresh(match, received, limits) : null
   }
 
@@ -135,7 +141,7 @@ export class PlainReadings {
       reading.unit = unit
     } else if (match.unit !== null) reading.unit = match.unit
     if (kinds[FIELD.time] !== KIND.none) {
-      const time = this.#time(received, limits)
+      const time = this.#time(received, limits) ?? this.#otherTime(received, limits)
       if (time === null) return null
       reading.time = time
     }
@@ -188,8 +194,9 @@ export class PlainReadings {
     if (shape !== null) this.#payload.read(this.#data, this.#start, this.#end)
     const start = into.length
     const spots = this.#writeAll(match, digits, life, into)
-    // An id is another one every time.
-    if (reading.id === undefined) this.#remember(match, reading, life, into.bytes.subarray(start, into.length), spots)
+    // An id is another one every time, and so is a time that has to be worked out.
+    if (reading.id === undefined && this.#timeDigits === null)
+      this.#remember(match, reading, life, into.bytes.subarray(start, into.length), spots)
   }
 
   /** @returns where the numbers stand in the line */
@@ -210,7 +217,8 @@ export class PlainReadings {
     if (kinds[FIELD.unit] === KIND.none) line.put(parts.unit)
     if (kinds[FIELD.time] !== KIND.none) {
       line.put(KEYS.time)
-      number(FIELD.time)
+      if (this.#timeDigits === null) number(FIELD.time)
+      else line.put(this.#timeDigits)
     }
     line.put(KEYS.received)
     line.received(digits)
@@ -264,6 +272,16 @@ export class PlainReadings {
     const time = this.#whole(FIELD.time)
     if (!(time >= FIRST_MILLIS && time <= LAST_MILLIS)) return null
     return time > received + maxFuture || time < received - maxAge ? null : time
+  }
+
+  /** The same of seconds, and of a text (RFC 3339). */
+  #otherTime(received: Millis, { maxFuture, maxAge }: TimeLimits): Millis | null {
+    const { kinds, numbers } = this.#payload
+    const said = kinds[FIELD.time] === KIND.number ? numbers[FIELD.time] : this.#freshText(FIELD.time, LONGEST_TIME)
+    const time = readTime(said)
+    if (!(time <= received + maxFuture && time >= received - maxAge)) return null
+    this.#timeDigits = asciiView(JSON.stringify(time))
+    return time
   }
 
   #seq(): number | null {
