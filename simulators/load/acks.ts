@@ -23,20 +23,33 @@ export class AckParser {
     this.#handler = handler
   }
 
-  push(chunk: Buffer): void {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+  /** @param chunk only its first `length` bytes, and only until this returns */
+  push(chunk: Buffer, length = chunk.length): void {
+    if (this.#rest.length === 0) this.#read(chunk, length)
+    else {
+      const bytes = Buffer.concat([this.#rest, chunk.subarray(0, length)])
+      this.#read(bytes, bytes.length)
+    }
+  }
+
+  /** A new connection begins with a new frame. */
+  reset(): void {
+    this.#rest = EMPTY
+  }
+
+  #read(bytes: Buffer, available: number): void {
     let at = 0
-    while (at + 2 <= bytes.length) {
+    while (at + 2 <= available) {
       let length = bytes[at + 1] ?? 0
       let body = at + 2
       if (length >= 0x80) {
-        const long = readVarint(bytes, at + 1)
+        const long = readVarint(bytes, at + 1, available)
         if (long === null) break
         length = long.value
         body = long.end
       }
       const end = body + length
-      if (end > bytes.length) break
+      if (end > available) break
       const type = bytes[at]
       if (type === 0x40) {
         const reason = length > 2 ? (bytes[body + 2] ?? 0) : 0
@@ -47,21 +60,16 @@ export class AckParser {
       }
       at = end
     }
-    this.#rest = at === bytes.length ? EMPTY : Buffer.from(bytes.subarray(at))
-  }
-
-  /** A new connection begins with a new frame. */
-  reset(): void {
-    this.#rest = EMPTY
+    this.#rest = at === available ? EMPTY : Buffer.from(bytes.subarray(at, available))
   }
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
 
 /** A variable byte integer (§1.5.5) and where it ends; null while its end has not come. */
-function readVarint(bytes: Buffer, start: number): { value: number; end: number } | null {
+function readVarint(bytes: Buffer, start: number, available: number): { value: number; end: number } | null {
   let value = 0
-  for (let at = start, scale = 1; at < bytes.length && at < start + 4; at++, scale *= 128) {
+  for (let at = start, scale = 1; at < available && at < start + 4; at++, scale *= 128) {
     const byte = bytes[at] ?? 0
     value += (byte & 0x7f) * scale
     if (byte < 0x80) return { value, end: at + 1 }
@@ -89,7 +97,7 @@ const USER_PROPERTY = 0x26
 
 /** @param bytes a CONNACK from its properties on; empty in 3.1.1 */
 function receiveMaximumIn(bytes: Buffer): number {
-  const length = readVarint(bytes, 0)
+  const length = readVarint(bytes, 0, bytes.length)
   if (length === null) return UNLIMITED
   // All other values are texts or bytes: two bytes that say how many there are; user properties are two texts.
   const textEnd = (at: number): number => at + 2 + ((bytes[at] ?? 0) << 8) + (bytes[at + 1] ?? 0)
