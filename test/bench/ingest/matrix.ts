@@ -24,7 +24,7 @@ const EVERYBODY: readonly Contender[] = [library, natsLazy, natsAlways]
 
 const shape = (connections: number, inFlight: number, rounds: { quick: number; full: number }): Cell => ({
   name: `ingest-${connections}x${inFlight}`,
-  summary: `MQTT QoS 1, link cut: ${connections.toLocaleString('en-US')} connections x ${inFlight} in flight`,
+  summary: `MQTT QoS 1, link cut: connections x in flight ${connections.toLocaleString('en-US')} x ${inFlight}`,
   load: { connections, inFlight },
   peers: EVERYBODY,
   effort: (quick) => effort(quick, rounds),
@@ -32,15 +32,25 @@ const shape = (connections: number, inFlight: number, rounds: { quick: number; f
   more: [p50, p99],
 })
 
-const form = (name: string, summary: string, load: Partial<Load>, peers: readonly Contender[]): Cell => ({
+/** Another payload, or another protocol, than the shapes have. */
+const kind = (
+  name: string,
+  summary: string,
+  load: Partial<Load>,
+  peers: readonly Contender[],
+  quantities: readonly Quantity[],
+): Cell => ({
   name: `ingest-${name}`,
-  summary: `MQTT QoS 1, link cut: ${summary}`,
+  summary: `MQTT QoS 1, link cut, 100 x 20: ${summary}`,
   load: { ...MANY, ...load },
   peers,
   effort: (quick) => effort(quick, { quick: 1, full: 3 }),
-  quantities: [rate('message'), readings, cpu('message')],
+  quantities,
   more: [],
 })
+
+const SINGLE: readonly Quantity[] = [rate('reading'), cpu('reading')]
+const SEVERAL: readonly Quantity[] = [rate('message'), readings, cpu('message')]
 
 const CELLS: readonly Cell[] = [
   shape(100, 20, { quick: 3, full: 5 }),
@@ -57,11 +67,11 @@ const CELLS: readonly Cell[] = [
     more: [],
     ownOnly: [lagP99, lagMax],
   },
-  form('number', 'bare numbers', { form: 'number' }, [library]),
-  form('flat', 'flat objects of four metrics', { form: 'flat' }, [library]),
-  form('senml', 'SenML packs of four records', { form: 'senml' }, [library]),
+  kind('number', 'bare numbers', { form: 'number' }, [library], SINGLE),
+  kind('flat', 'flat objects of four metrics', { form: 'flat' }, [library], SEVERAL),
+  kind('senml', 'SenML packs of four records', { form: 'senml' }, [library], SEVERAL),
   // nats-server speaks 3.1.1 only, and the library hears of no publish of version 5.
-  form('mqtt5', 'MQTT 5', { version: 5 }, []),
+  kind('mqtt5', 'MQTT 5', { version: 5 }, [], SINGLE),
 ]
 
 /** One bench for each load: readings, and what each costs, of ours on both ways and of the others. */

@@ -2,6 +2,7 @@ import { describeError } from '../../../sync/contract/index.ts'
 import type { BenchOptions } from '../bench.ts'
 import type { Contender } from './contenders.ts'
 import type { Effort, Load } from './loads.ts'
+import { medianTable } from './median-table.ts'
 import { measure, type Run } from './run.ts'
 
 /** What came of each round: a contender's run, by its `id`. */
@@ -37,6 +38,7 @@ export async function takeTurns(
     }
     rounds.push(round)
   }
+  if (rounds.length > 1) for (const line of medianTable(contenders, rounds)) say(line)
   return rounds
 }
 
