@@ -35,8 +35,11 @@ export const MANY: Load = { connections: CONNECTIONS, inFlight: IN_FLIGHT }
 export const effort = (quick: boolean, rounds: { quick: number; full: number }): Effort =>
   quick
     ? { warmUp: 800, duration: 2_400, rounds: rounds.quick }
-    : { warmUp: 1_500, duration: 4_500, rounds: rounds.full }
+    : { warmUp: 1_500, duration: 4_000, rounds: rounds.full }
 
-/** At a fixed rate the rarest latencies are what is asked for, and these take longer to come up. */
+/**
+ * For loads that take longer to say anything: at a fixed rate the rarest latencies are asked for, and of thousands of connections
+ * each waits seconds for a slow server.
+ */
 export const patience = (quick: boolean): Effort =>
-  quick ? { warmUp: 1_000, duration: 4_500, rounds: 1 } : { warmUp: 1_500, duration: 7_500, rounds: 3 }
+  quick ? { warmUp: 1_500, duration: 5_000, rounds: 1 } : { warmUp: 1_500, duration: 7_000, rounds: 3 }

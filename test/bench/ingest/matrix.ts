@@ -22,12 +22,12 @@ interface Cell {
 
 const EVERYBODY: readonly Contender[] = [library, natsLazy, natsAlways]
 
-const shape = (connections: number, inFlight: number, rounds: { quick: number; full: number }): Cell => ({
+const shape = (connections: number, inFlight: number, howLong: Cell['effort']): Cell => ({
   name: `ingest-${connections}x${inFlight}`,
   summary: `MQTT QoS 1, link cut: connections x in flight ${connections.toLocaleString('en-US')} x ${inFlight}`,
   load: { connections, inFlight },
   peers: EVERYBODY,
-  effort: (quick) => effort(quick, rounds),
+  effort: howLong,
   quantities: [rate('reading'), cpu('reading'), resident],
   more: [p50, p99],
 })
@@ -53,10 +53,10 @@ const SINGLE: readonly Quantity[] = [rate('reading'), cpu('reading')]
 const SEVERAL: readonly Quantity[] = [rate('message'), readings, cpu('message')]
 
 const CELLS: readonly Cell[] = [
-  shape(100, 20, { quick: 3, full: 5 }),
-  shape(1000, 1, { quick: 1, full: 5 }),
-  shape(5000, 1, { quick: 1, full: 3 }),
-  shape(1, 1, { quick: 1, full: 3 }),
+  shape(100, 20, (quick) => effort(quick, { quick: 2, full: 5 })),
+  shape(1000, 1, (quick) => effort(quick, { quick: 1, full: 5 })),
+  shape(5000, 1, patience),
+  shape(1, 1, (quick) => effort(quick, { quick: 1, full: 3 })),
   {
     name: 'ingest-steady',
     summary: 'MQTT QoS 1, link cut: 5,000 readings a second over 100 connections',

@@ -25,7 +25,7 @@ export async function takeTurns(
     const round = new Map<string, Run>()
     for (const contender of contenders) {
       const ours = contender === contenders[0]
-      if (!ours && !left.has(contender)) continue
+      if ((!ours && !left.has(contender)) || number > (contender.rounds ?? effort.rounds)) continue
       try {
         const run = await measure(options, contender, load, effort)
         say(`round ${number}/${effort.rounds} ${contender.name}: ${describe(run)}`)

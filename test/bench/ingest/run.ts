@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { runLoad } from '../../../simulators/load/index.ts'
-import type { Millis } from '../../../sync/contract/index.ts'
+import { type Millis, RetryableError } from '../../../sync/contract/index.ts'
 import type { BenchOptions } from '../bench.ts'
 import type { Contender } from './contenders.ts'
 import { DEVICE_NAME, type Effort, type Load } from './loads.ts'
@@ -24,7 +24,11 @@ export interface Run extends Usage {
 /** Thousands of connections take a server that stores their sessions a while. */
 const CONNECT_WITHIN: Millis = 60_000
 
-/** Starts a contender, loads it, and ends it. */
+/**
+ * Starts a contender, loads it, and ends it.
+ *
+ * @throws RetryableError `BENCH_NO_ANSWER` when it acknowledged nothing while it was measured; see also `runLoad`
+ */
 export function measure(options: BenchOptions, contender: Contender, load: Load, effort: Effort): Promise<Run> {
   const { quick, signal } = options
   const { warmUp, duration } = effort
@@ -46,6 +50,10 @@ export function measure(options: BenchOptions, contender: Contender, load: Load,
       },
     })
     signal.throwIfAborted()
+    if (result.acksPerSecond === 0) {
+      const time = duration - warmUp
+      throw new RetryableError('BENCH_NO_ANSWER', `nothing was acknowledged in the ${time} ms after the warm-up`)
+    }
     const usage = (await meter?.usage()) ?? { cpu: null, resident: null }
     const lag = (await server.lag?.end()) ?? null
     const { acksPerSecond: rate, readingsPerPublish, latency, cpuMicros: generator } = result

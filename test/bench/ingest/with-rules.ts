@@ -12,7 +12,7 @@ export const ingestRules: Bench = {
   async *run(options): AsyncIterable<Measurement> {
     const ruled = withRules(THREE_RULES)
     const without = { ...direct, label: '', name: 'the same gateway without rules' }
-    const rounds = await takeTurns(options, [ruled, without], MANY, effort(options.quick, { quick: 3, full: 5 }))
+    const rounds = await takeTurns(options, [ruled, without], MANY, effort(options.quick, { quick: 2, full: 5 }))
     for (const quantity of [rate('reading'), cpu('reading')])
       yield* row('ingest-rules', quantity, rounds, ruled, without)
   },
