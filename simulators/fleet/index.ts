@@ -12,6 +12,7 @@ export {
 export { Fleet, type FleetOptions, type FleetStats, type FleetSummary } from './fleet.ts'
 export { type MixedFleetOptions, mixedFleet } from './mixed.ts'
 export type { Move } from './move-timer.ts'
+export { namesMetrics } from './payload.ts'
 export { percentile } from './percentile.ts'
 export { DevicePlan, type PlannedPublish, type PlannedReading, type Sample } from './plan.ts'
 export type { MqttVersion } from './uplink.ts'

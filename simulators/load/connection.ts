@@ -1,30 +1,36 @@
 import { connect, type Socket } from 'node:net'
 import type { Millis } from '../../sync/contract/index.ts'
 import { AckParser } from './acks.ts'
-import { type ConnectOptions, connectFrame, DISCONNECT, FIRST_SEQ, FrameRing } from './frames.ts'
+import { FIRST_SEQ, type FrameOptions, FrameRing } from './frames.ts'
 import type { Histogram } from './histogram.ts'
+import { type ConnectOptions, connectFrame, DISCONNECT } from './packets.ts'
 import { Window } from './window.ts'
 
-export interface LoadConnectionOptions extends ConnectOptions {
+export interface LoadConnectionOptions extends ConnectOptions, Omit<FrameOptions, 'slots'> {
   server: { host: string; port: number }
-  topic: string
-  device: string
-  session: string
-  series?: number
   /** Publishes without an acknowledgement at most. */
   inFlight: number
-  /** Sends so many readings in all. */
+  /** Sends so many publishes in all. */
   count: number
   latencies: Histogram
   /** Something was acknowledged, connected, or lost. */
   onProgress: () => void
+  /** MQTT 5: the server said that it did not take a publish. */
+  onRefusedPublish: (reason: number) => void
 }
 
 const RECONNECT_AFTER: Millis = 200
 
+/** Room for what one read brings: some hundred acknowledgements. */
+const READ_BYTES = 1_024
+
+/** Reason codes of MQTT 5 from here on say that it failed (§2.4). */
+const REFUSED = 0x80
+
 /**
  * One publisher on a raw socket.
  *
+ * - `new`: until it is told to dial;
  * - `connecting`: dials, sends CONNECT, waits for CONNACK, then repeats what was in flight on the last connection;
  * - `open`: sends as long as it has credit and its window has room;
  * - `waiting`: the connection ended; dials again in a moment;
@@ -36,8 +42,9 @@ export class LoadConnection {
   readonly #ring: FrameRing
   readonly #window: Window
   readonly #parser: AckParser
-  #state: 'connecting' | 'open' | 'waiting' | 'closed' = 'connecting'
-  #socket: Socket
+  readonly #received = Buffer.alloc(READ_BYTES)
+  #state: 'new' | 'connecting' | 'open' | 'waiting' | 'closed' = 'new'
+  #socket: Socket | undefined
   #credit = 0
   #now = 0
   #disconnects = 0
@@ -50,20 +57,26 @@ export class LoadConnection {
     this.#ring = new FrameRing({ ...options, slots: options.inFlight })
     this.#window = new Window(options.inFlight)
     this.#parser = new AckParser({
-      connected: (returnCode) => this.#connected(returnCode),
-      acknowledged: (packetId) => {
+      connected: (code, receiveMaximum) => this.#connected(code, receiveMaximum),
+      acknowledged: (packetId, reason) => {
+        if (reason >= REFUSED) options.onRefusedPublish(reason)
         const sentAt = this.#window.acknowledge(packetId - 1)
         if (sentAt >= 0) this.#options.latencies.record((this.#now - sentAt) * 1_000)
       },
     })
-    this.#socket = this.#dial()
+  }
+
+  /** Connects, and from then on again whenever the connection ends. */
+  dial(): void {
+    this.#state = 'connecting'
+    this.#socket = this.#connect()
   }
 
   get open(): boolean {
     return this.#state === 'open'
   }
 
-  /** Return code of the CONNACK that refused it, if one did. */
+  /** Code of the CONNACK that refused it, if one did. */
   get refused(): number | undefined {
     return this.#refused
   }
@@ -89,7 +102,7 @@ export class LoadConnection {
     return this.#window.inFlight === 0
   }
 
-  /** Readings that may be sent and were not yet. */
+  /** Publishes that may be sent and were not yet. */
   get credit(): number {
     return this.#credit
   }
@@ -99,9 +112,9 @@ export class LoadConnection {
     return { firstSeq: FIRST_SEQ, sent: this.#window.sent, acknowledged: this.#window.acknowledgedInOrder }
   }
 
-  /** Lets it send so many more readings (Infinity: as fast as they are acknowledged). */
-  grant(readings: number): void {
-    this.#credit += readings
+  /** Lets it send so many more publishes (Infinity: as fast as they are acknowledged). */
+  grant(publishes: number): void {
+    this.#credit += publishes
     this.#send()
   }
 
@@ -114,38 +127,47 @@ export class LoadConnection {
     const { open } = this
     this.#state = 'closed'
     clearTimeout(this.#retry)
-    if (open && this.idle) this.#socket.end(DISCONNECT)
-    else this.#socket.destroy()
+    if (open && this.idle) this.#socket?.end(DISCONNECT)
+    else this.#socket?.destroy()
   }
 
-  #dial(): Socket {
-    const socket = connect({ ...this.#options.server, noDelay: true })
+  #connect(): Socket {
     this.#parser.reset()
+    const onread = {
+      // Read past the stream, into the same bytes again: with one acknowledgement a read, a stream would cost more than the rest.
+      buffer: this.#received,
+      callback: (length: number): boolean => {
+        // One look at the clock for all acknowledgements of a read: they came together.
+        this.#now = performance.now()
+        this.#parser.push(this.#received, length)
+        this.#send()
+        this.#options.onProgress()
+        return true
+      },
+    }
+    const socket = connect({ ...this.#options.server, noDelay: true, onread })
     socket.on('connect', () => socket.write(connectFrame(this.#options)))
-    socket.on('data', (chunk) => {
-      // One look at the clock for all acknowledgements of a read: they came together.
-      this.#now = performance.now()
-      this.#parser.push(chunk)
-      this.#send()
-      this.#options.onProgress()
-    })
     // The 'close' that follows every error does what there is to do.
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.#lost(socket))
     return socket
   }
 
-  #connected(returnCode: number): void {
-    if (returnCode !== 0) {
-      this.#refused = returnCode
-      this.#socket.destroy()
+  #connected(code: number, receiveMaximum: number): void {
+    const socket = this.#socket
+    if (socket === undefined) return
+    if (code !== 0) {
+      this.#refused = code
+      socket.destroy()
       return
     }
     this.#refused = undefined
     this.#state = 'open'
+    // What is repeated is not held to it: it was in flight with this server's blessing before.
+    this.#window.limit(receiveMaximum)
     for (const { first, count } of this.#window.unacknowledged()) {
       for (let slot = first; slot < first + count; slot++) this.#ring.markDuplicate(slot)
-      this.#socket.write(this.#ring.frames(first, count))
+      socket.write(this.#ring.frames(first, count))
     }
   }
 
@@ -153,28 +175,35 @@ export class LoadConnection {
     if (this.#state === 'closed' || socket !== this.#socket) return
     if (this.#state === 'open') this.#disconnects++
     this.#state = 'waiting'
-    this.#retry = setTimeout(() => {
-      this.#state = 'connecting'
-      this.#socket = this.#dial()
-    }, RECONNECT_AFTER)
+    this.#retry = setTimeout(() => this.dial(), RECONNECT_AFTER)
     this.#options.onProgress()
   }
 
   #send(): void {
-    if (this.#state !== 'open') return
+    const socket = this.#socket
+    if (socket === undefined || this.#state !== 'open') return
     const wanted = Math.min(this.#credit, this.#options.count - this.#window.sent)
     if (wanted <= 0 || this.#window.room === 0) return
     const now = performance.now()
     const time = Date.now()
-    this.#socket.cork()
-    for (let left = wanted; left > 0; ) {
-      const { first, count } = this.#window.take(left, now)
-      if (count === 0) break
-      for (let slot = first; slot < first + count; slot++) this.#ring.fill(slot, time)
-      this.#socket.write(this.#ring.frames(first, count))
-      this.#credit -= count
-      left -= count
+    const first = this.#fill(wanted, now, time)
+    // The free slots may go on at the ring's beginning.
+    const second = this.#fill(wanted - first.length / this.#ring.frameLength, now, time)
+    if (second.length === 0) socket.write(first)
+    else {
+      // Corking costs more than it saves when there is one write anyway.
+      socket.cork()
+      socket.write(first)
+      socket.write(second)
+      socket.uncork()
     }
-    this.#socket.uncork()
+  }
+
+  /** Fills free slots that lie side by side. @returns their frames */
+  #fill(wanted: number, now: number, time: Millis): Buffer {
+    const { first, count } = this.#window.take(wanted, now)
+    for (let slot = first; slot < first + count; slot++) this.#ring.fill(slot, time)
+    this.#credit -= count
+    return this.#ring.frames(first, count)
   }
 }

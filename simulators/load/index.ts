@@ -2,4 +2,5 @@
 export { Histogram } from './histogram.ts'
 export { type LoadOptions, type LoadProgress, type LoadResult, runLoad } from './load.ts'
 export type { PublisherReport } from './messages.ts'
+export type { LoadForm } from './payloads.ts'
 export { recordLoad } from './record.ts'

@@ -1,9 +1,10 @@
 import type { Worker } from 'node:worker_threads'
 import { type Millis, RetryableError, UsageError } from '../../sync/contract/index.ts'
 import { type Clock, systemClock, systemRandom } from '../../sync/runtime/index.ts'
-import { fillTopic, TOPIC } from '../fleet/index.ts'
+import { fillTopic, GROUP_TOPIC, type MqttVersion, namesMetrics, TOPIC } from '../fleet/index.ts'
 import { Histogram } from './histogram.ts'
 import type { FromWorker, PublisherReport, PublisherSpec, ToWorker, WorkerReport, WorkerTask } from './messages.ts'
+import { type LoadForm, readingsIn } from './payloads.ts'
 import { spawnWorker } from './spawn.ts'
 
 export interface LoadOptions {
@@ -14,9 +15,9 @@ export interface LoadOptions {
   inFlight: number
   /** Stop after so long (warm-up included), or */
   duration?: Millis
-  /** after so many readings of every connection; whichever comes first. */
+  /** after so many publishes of every connection; whichever comes first. */
   count?: number
-  /** Readings a second, all connections together; as fast as they are acknowledged by default. */
+  /** Publishes a second, all connections together; as fast as they are acknowledged by default. */
   rate?: number
   /** Not measured: from the first publish on. */
   warmUp?: Millis
@@ -30,7 +31,11 @@ export interface LoadOptions {
    * against a ledger.
    */
   series?: number
-  /** `{device}` and `{metric}` are filled in. */
+  /** How a device writes its readings; `object` by default. Only what that form counts can be held against a ledger. */
+  form?: LoadForm
+  /** Of MQTT: 4 (3.1.1) by default, or 5, where at most as many are in flight as the server allows (receive maximum). */
+  version?: MqttVersion
+  /** `{device}` and, for forms with one metric a publish, `{metric}` are filled in. */
   topic?: string
   /** Session of all devices; random by default, so that no gateway takes this run for a repeat. */
   run?: string
@@ -50,12 +55,17 @@ export interface LoadProgress {
   acknowledged: number
   /** Connections open. */
   open: number
-  /** Readings that the rate asked for and no window had room for. */
+  /** Publishes that the rate asked for and no window had room for. */
   behind: number
 }
 
 export interface LoadResult {
   run: string
+  /** Readings that every publish carried. */
+  readingsPerPublish: number
+  /** Every reading carried a counter of its own series: the run can be held against a ledger. */
+  counted: boolean
+  /** Publishes. */
   sent: number
   acknowledged: number
   /** Acknowledgements a second, without the warm-up. */
@@ -70,9 +80,10 @@ export interface LoadResult {
 }
 
 /**
- * Publishes readings of QoS 1 as fast as a server acknowledges them, or at a rate.
+ * Publishes readings with QoS 1 as fast as a server acknowledges them, or at a rate.
  *
- * @throws UsageError `LOAD_OPTIONS_INVALID`; RetryableError `LOAD_NOT_CONNECTED`
+ * @throws UsageError `LOAD_OPTIONS_INVALID`; RetryableError `LOAD_NOT_CONNECTED`, or `LOAD_REFUSED` when a server that speaks MQTT 5
+ * says that it did not take a publish
  */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   check(options)
@@ -83,7 +94,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     const cpu = process.cpuUsage()
     const reports = await load.run()
     const { user, system } = process.cpuUsage(cpu)
-    return summarize(run, reports, user + system)
+    return summarize(options, run, reports, user + system)
   } finally {
     await load.terminate()
   }
@@ -143,7 +154,7 @@ class Load {
       this.#options.onProgress?.(addUp(this.#progress))
       return
     }
-    if (message.kind === 'failed') this.#fail(new RetryableError('LOAD_NOT_CONNECTED', message.reason))
+    if (message.kind === 'failed') this.#fail(new RetryableError(message.code, message.reason))
     this.#received[index]?.push(message)
     this.#wake()
   }
@@ -169,7 +180,16 @@ class Load {
   }
 }
 
-function check({ servers, connections, inFlight, duration, count, rate }: LoadOptions): void {
+function check({
+  servers,
+  connections,
+  inFlight,
+  duration,
+  count,
+  rate,
+  series = 1,
+  form = 'object',
+}: LoadOptions): void {
   const positive = (value: number | undefined): boolean => value === undefined || value > 0
   const sound =
     servers.length > 0 && connections >= 1 && inFlight >= 1 && positive(duration) && positive(count) && positive(rate)
@@ -179,6 +199,11 @@ function check({ servers, connections, inFlight, duration, count, rate }: LoadOp
       'a load needs servers, at least one connection and one publish in flight, and an end: duration or count',
     )
   }
+  if (series > 1 && namesMetrics(form))
+    throw new UsageError(
+      'LOAD_OPTIONS_INVALID',
+      `series take turns in the topic, and payloads of form ${form} name them`,
+    )
 }
 
 function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
@@ -187,8 +212,10 @@ function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
     servers,
     name = 'load',
     metric = 'temperature',
-    topic = TOPIC,
     series = 1,
+    form = 'object',
+    version = 4,
+    topic = namesMetrics(form) ? GROUP_TOPIC : TOPIC,
     username,
     password,
   } = options
@@ -204,6 +231,8 @@ function tasksOf(options: LoadOptions, run: string): WorkerTask[] {
       session: run,
       topic: fillTopic(topic, device, series === 1 ? metric : `${metric}000`),
       series,
+      form,
+      version,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
     }
@@ -232,7 +261,12 @@ function addUp(parts: readonly LoadProgress[]): LoadProgress {
   return sum
 }
 
-function summarize(run: string, reports: readonly WorkerReport[], cpuMicros: number): LoadResult {
+function summarize(
+  { form = 'object', series = 1 }: LoadOptions,
+  run: string,
+  reports: readonly WorkerReport[],
+  cpuMicros: number,
+): LoadResult {
   const latencies = new Histogram()
   let rate = 0
   for (const { measured } of reports) {
@@ -244,6 +278,8 @@ function summarize(run: string, reports: readonly WorkerReport[], cpuMicros: num
   const at = (fraction: number): Millis => latencies.quantile(fraction) / 1_000
   return {
     run,
+    readingsPerPublish: readingsIn(form),
+    counted: form === 'object' && series === 1,
     sent,
     acknowledged: devices.reduce((sum, device) => sum + device.acknowledged, 0),
     acksPerSecond: rate,

@@ -1,4 +1,6 @@
 import type { Millis } from '../../sync/contract/index.ts'
+import type { MqttVersion } from '../fleet/index.ts'
+import type { LoadForm } from './payloads.ts'
 
 /** One publisher, as a worker is told to make it. */
 export interface PublisherSpec {
@@ -9,7 +11,9 @@ export interface PublisherSpec {
   metric: string
   session: string
   /** Series that take turns; see `FrameOptions`. */
-  series?: number
+  series: number
+  form: LoadForm
+  version: MqttVersion
   username?: string
   password?: string
 }
@@ -18,9 +22,9 @@ export interface PublisherSpec {
 export interface WorkerTask {
   publishers: PublisherSpec[]
   inFlight: number
-  /** Readings of one publisher. */
+  /** Publishes of one publisher. */
   count: number
-  /** Readings a second of all publishers of this worker; Infinity: as fast as they are acknowledged. */
+  /** Publishes a second of all publishers of this worker; Infinity: as fast as they are acknowledged. */
   rate: number
   warmUp: Millis
   /** For all CONNACKs to come. */
@@ -34,7 +38,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { kind: 'ready' }
-  | { kind: 'failed'; reason: string }
+  | { kind: 'failed'; code: 'LOAD_NOT_CONNECTED' | 'LOAD_REFUSED'; reason: string }
   | { kind: 'progress'; sent: number; acknowledged: number; open: number; behind: number }
   /** All publishers have sent what they were to send, and it is acknowledged. */
   | { kind: 'finished' }
@@ -45,7 +49,7 @@ export interface PublisherReport {
   metric: string
   session: string
   topic: string
-  /** Counter of the first reading; the others follow without a hole. */
+  /** Counter of the first publish, if it has one; the others follow without a hole. */
   firstSeq: number
   sent: number
   /** The first so many of them are acknowledged. */

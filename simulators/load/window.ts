@@ -12,6 +12,7 @@ export class Window {
   readonly slots: number
   readonly #sentAt: Float64Array
   readonly #acked: Uint8Array
+  #limit: number
   #head = 0
   #inFlight = 0
   /** Readings sent and acknowledged without a gap, since the beginning. */
@@ -21,6 +22,7 @@ export class Window {
 
   constructor(slots: number) {
     this.slots = slots
+    this.#limit = slots
     this.#sentAt = new Float64Array(slots)
     this.#acked = new Uint8Array(slots)
   }
@@ -39,12 +41,18 @@ export class Window {
     return this.#ackedInOrder
   }
 
+  /** Slots that may be taken now. */
   get room(): number {
-    return this.slots - this.#inFlight
+    return Math.max(0, this.#limit - this.#inFlight)
   }
 
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** From now on at most so many in flight (and never more than there are slots); what is in flight already stays. */
+  limit(inFlight: number): void {
+    this.#limit = Math.min(this.slots, inFlight)
   }
 
   /** Takes up to `wanted` free slots that lie side by side; count 0 when there is no room. */

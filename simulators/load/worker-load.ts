@@ -5,6 +5,13 @@ import type { FromWorker, ToWorker, WorkerReport, WorkerTask } from './messages.
 
 const TICK: Millis = 2
 const PROGRESS_EVERY: Millis = 200
+const LOOK_EVERY: Millis = 50
+
+/** Acknowledgements, about, after which to look at the clock without being told by a timer. */
+const LOOK_AFTER = 512
+
+/** Connections that are being made at a time: thousands at once would overflow the queue of a server's listening socket. */
+const DIALS_AT_ONCE = 64
 
 /**
  * All that one worker thread does: its publishers, the pace at which they may send, the measurements.
@@ -21,9 +28,16 @@ export class WorkerLoad {
   readonly #latencies = new Histogram()
   #state: 'connecting' | 'running' | 'stopping' | 'reported' = 'connecting'
   #timers: NodeJS.Timeout[] = []
+  /** The first so many connections were told to dial, */
+  #dialled = 0
+  /** and the first so many have been accepted. */
+  #accepted = 0
   #startedAt = 0
   #granted = 0
   #nextGrant = 0
+  #events = 0
+  #tellAt = 0
+  #measureAt = Number.POSITIVE_INFINITY
   #measuredFrom = 0
   #measuredTo = 0
   #acknowledgedBefore = 0
@@ -41,9 +55,12 @@ export class WorkerLoad {
           count: task.count,
           latencies: this.#latencies,
           onProgress: () => this.#progressed(),
+          onRefusedPublish: (reason) =>
+            this.#fail('LOAD_REFUSED', `the server refused a publish of ${publisher.device} with ${hex(reason)}`),
         }),
     )
     this.#timers.push(setTimeout(() => this.#notReady(), task.connectWithin))
+    this.#dialMore()
   }
 
   receive(message: ToWorker): void {
@@ -55,13 +72,14 @@ export class WorkerLoad {
     this.#state = 'running'
     this.#startedAt = performance.now()
     this.#measuredFrom = this.#startedAt
-    if (this.#task.warmUp > 0) this.#timers.push(setTimeout(() => this.#beginMeasuring(), this.#task.warmUp))
-    this.#timers.push(setInterval(() => this.#tellProgress(), PROGRESS_EVERY))
+    this.#tellAt = this.#startedAt + PROGRESS_EVERY
+    if (this.#task.warmUp > 0) this.#measureAt = this.#startedAt + this.#task.warmUp
+    this.#timers.push(setInterval(() => this.#look(), LOOK_EVERY))
     if (Number.isFinite(this.#task.rate)) this.#timers.push(setInterval(() => this.#grantDue(), TICK))
     else for (const connection of this.#connections) connection.grant(Number.POSITIVE_INFINITY)
   }
 
-  /** Hands the readings that are due since the last time to the publishers, in turn. */
+  /** Hands the publishes that are due since the last time to the publishers, in turn. */
   #grantDue(): void {
     const due = Math.floor(((performance.now() - this.#startedAt) * this.#task.rate) / 1_000) - this.#granted
     const each = Math.floor(due / this.#connections.length)
@@ -69,10 +87,26 @@ export class WorkerLoad {
     this.#granted += due
     for (let i = 0; i < this.#connections.length; i++) {
       const connection = this.#connections[(this.#nextGrant + i) % this.#connections.length]
-      const readings = each + (extra-- > 0 ? 1 : 0)
-      if (readings > 0) connection?.grant(readings)
+      const publishes = each + (extra-- > 0 ? 1 : 0)
+      if (publishes > 0) connection?.grant(publishes)
     }
     this.#nextGrant = (this.#nextGrant + due) % this.#connections.length
+  }
+
+  /**
+   * Does what is due. Timers alone would not do: an event loop that finds a thousand sockets readable, again and again, does not
+   * run them for seconds.
+   */
+  #look(): void {
+    const now = performance.now()
+    if (now >= this.#measureAt) {
+      this.#measureAt = Number.POSITIVE_INFINITY
+      this.#beginMeasuring()
+    }
+    if (now >= this.#tellAt) {
+      this.#tellAt = now + PROGRESS_EVERY
+      this.#tellProgress()
+    }
   }
 
   #beginMeasuring(): void {
@@ -81,16 +115,31 @@ export class WorkerLoad {
     this.#latenciesBefore = this.#latencies.copy()
   }
 
+  #dialMore(): void {
+    while (this.#connections[this.#accepted]?.open) this.#accepted++
+    const upTo = Math.min(this.#connections.length, this.#accepted + DIALS_AT_ONCE)
+    while (this.#dialled < upTo) this.#connections[this.#dialled++]?.dial()
+  }
+
+  #connecting(): void {
+    this.#dialMore()
+    const refused = this.#connections
+      .slice(this.#accepted, this.#dialled)
+      .find((connection) => connection.refused !== undefined)
+    if (refused !== undefined)
+      this.#fail('LOAD_NOT_CONNECTED', `the server refused ${refused.device} with CONNACK code ${refused.refused}`)
+    // One that was accepted may have been cut while the others were waiting for their turn.
+    else if (this.#accepted === this.#connections.length && this.#connections.every(({ open }) => open)) {
+      this.#clearTimers()
+      // Once: the state leaves 'connecting' with the message 'go'.
+      this.#tell({ kind: 'ready' })
+    }
+  }
+
   #progressed(): void {
-    if (this.#state === 'connecting') {
-      const refused = this.#connections.find((connection) => connection.refused !== undefined)
-      if (refused !== undefined) this.#fail(`the server refused ${refused.device} with CONNACK code ${refused.refused}`)
-      else if (this.#connections.every((connection) => connection.open)) {
-        this.#clearTimers()
-        // Once: the state leaves 'connecting' with the message 'go'.
-        this.#tell({ kind: 'ready' })
-      }
-    } else if (this.#state === 'running') {
+    if (this.#state === 'connecting') this.#connecting()
+    else if (this.#state === 'running') {
+      if (++this.#events % LOOK_AFTER === 0) this.#look()
       if (this.#connections.every((connection) => connection.finished)) {
         this.#endMeasuring()
         this.#tellProgress()
@@ -102,13 +151,15 @@ export class WorkerLoad {
   #notReady(): void {
     const open = this.#connections.filter((connection) => connection.open).length
     this.#fail(
+      'LOAD_NOT_CONNECTED',
       `only ${open} of ${this.#connections.length} connections were accepted within ${this.#task.connectWithin} ms`,
     )
   }
 
-  #fail(reason: string): void {
+  #fail(code: 'LOAD_NOT_CONNECTED' | 'LOAD_REFUSED', reason: string): void {
+    if (this.#state === 'reported') return
     this.#shutDown()
-    this.#tell({ kind: 'failed', reason })
+    this.#tell({ kind: 'failed', code, reason })
   }
 
   #stop(within: Millis): void {
@@ -174,3 +225,5 @@ export class WorkerLoad {
     this.#timers = []
   }
 }
+
+const hex = (code: number): string => `0x${code.toString(16).padStart(2, '0')}`

@@ -26,6 +26,8 @@ export interface BenchOptions {
   /** Whatever the bench starts or creates is undone at its end, or at Ctrl-C. */
   scope: Scope
   signal: AbortSignal
+  /** Folder that profiles are to be left in; null: they are not kept. */
+  flame: string | null
   /** Tells people what is going on, and what a row has no column for. */
   say(line: string): void
 }

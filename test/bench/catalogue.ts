@@ -4,7 +4,9 @@ import { cpu } from './cpu.ts'
 import { detection } from './detection.ts'
 import { failover, replicated } from './failover.ts'
 import { forwardR1, forwardR3 } from './forward.ts'
-import { ingestQos1 } from './ingest.ts'
+import { matrix } from './ingest/matrix.ts'
+import { ingestQos1 } from './ingest/with-centre.ts'
+import { ingestRules } from './ingest/with-rules.ts'
 import { memory } from './memory.ts'
 import { outage } from './outage.ts'
 import { rules } from './rules.ts'
@@ -13,6 +15,8 @@ import { wire } from './wire.ts'
 /** All benches, in the order in which they run. */
 export const BENCHES: readonly Bench[] = [
   ingestQos1,
+  ...matrix,
+  ingestRules,
   rules,
   detection,
   replicated,

@@ -1,33 +1,32 @@
+import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { runLoad } from '../../simulators/load/index.ts'
 import { buildBacklog } from './backlog.ts'
 import type { Bench, BenchOptions, Measurement } from './bench.ts'
 import { drain, startCentre } from './forward.ts'
 import { makeGateway, nobody, pidOf } from './gateway.ts'
-import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
-import { cpuDuring } from './process-usage.ts'
+import { DEVICE_NAME, MANY } from './ingest/loads.ts'
 import { formatProfile, noProfiling, type Profiling, profiling, summariseProfile } from './profile.ts'
 import type { Scope } from './scope.ts'
 
 /** The program before it was bundled: there, files tell what a function belongs to. */
 const UNBUNDLED = resolve(import.meta.dirname, '../../gateway/cli/main.js')
 
-/** The profiler slows down what it watches: numbers come from a run without it. */
+/** The profiler slows down what it watches: numbers come from runs without it (of ingest, from the bench of that load). */
 export const cpu: Bench = {
   name: 'cpu',
-  summary: 'processor time of the gateway a reading, ingest alone and forwarding alone, and where it goes',
+  summary: 'where the processor time of the gateway goes: profiles of ingest alone and of forwarding alone',
   async *run(options): AsyncIterable<Measurement> {
-    const { quick, scope, signal, say } = options
+    const { quick, scope, signal, say, flame } = options
     const dir = await scope.folder()
-    const none = { peer: null, peerName: null }
-
-    const ingest = await scope.within((inner) => ingestAlone(options, inner, noProfiling))
-    if (ingest !== null) yield { bench: 'cpu-ingest', unit: 'us/reading', ours: ingest, ...none }
-    const ingestProfile = profiling(join(dir, 'ingest.cpuprofile'))
+    const profiles = flame ?? dir
+    await mkdir(profiles, { recursive: true })
     const profiled = { ...options, entry: UNBUNDLED }
-    await scope.within((inner) => ingestAlone(profiled, inner, ingestProfile))
-    say('ingest, by self time of the main thread while it was busy:')
-    for (const line of formatProfile(await summariseProfile(ingestProfile.file))) say(line)
+
+    const ingest = profiling(join(profiles, 'ingest.cpuprofile'))
+    await scope.within((inner) => ingestAlone(profiled, inner, ingest))
+    say('ingest, 100 connections x 20 in flight, link cut: shares of the time that the main thread was busy')
+    for (const line of formatProfile(await summariseProfile(ingest.file))) say(line)
 
     const readings = quick ? 1_000_000 : 4_000_000
     const backlog = join(dir, 'backlog')
@@ -38,34 +37,32 @@ export const cpu: Bench = {
         drain(as, inner, { centre: await startCentre(inner, 1), backlog, readings, profiling: how }),
       )
     const forward = await forwarding(options, noProfiling)
+    const none = { peer: null, peerName: null }
     if (forward.cpu !== null) yield { bench: 'cpu-forward', unit: 'us/reading', ours: forward.cpu, ...none }
-    const forwardProfile = profiling(join(dir, 'forward.cpuprofile'))
+    const forwardProfile = profiling(join(profiles, 'forward.cpuprofile'))
     await forwarding(profiled, forwardProfile)
-    say('forwarding, by self time of the main thread while it was busy:')
+    say('forwarding of a backlog: shares of the time that the main thread was busy')
     for (const line of formatProfile(await summariseProfile(forwardProfile.file))) say(line)
   },
 }
 
-/** Microseconds a reading with the link cut; null where there is no /proc. */
-async function ingestAlone(
-  options: BenchOptions,
-  scope: Scope,
-  { env, begin }: Omit<Profiling, 'file'>,
-): Promise<number | null> {
+async function ingestAlone(options: BenchOptions, scope: Scope, { env, begin }: Profiling): Promise<void> {
   const { quick, signal } = options
   const gateway = await makeGateway(options, scope, { dir: await scope.folder(), servers: [await nobody()], env })
   await gateway.process.start()
-  begin(pidOf(gateway))
-  const { result, micros } = await cpuDuring(pidOf(gateway), () =>
-    runLoad({
-      servers: [{ host: '127.0.0.1', port: gateway.mqttPort }],
-      connections: CONNECTIONS,
-      inFlight: IN_FLIGHT,
-      duration: quick ? 6_000 : 15_000,
-      name: DEVICE_NAME,
-      signal,
-    }),
-  )
+  const pid = pidOf(gateway)
+  let begun = false
+  await runLoad({
+    servers: [{ host: '127.0.0.1', port: gateway.mqttPort }],
+    ...MANY,
+    duration: quick ? 6_000 : 15_000,
+    name: DEVICE_NAME,
+    signal,
+    onProgress: () => {
+      // Connecting is not what it does all day.
+      if (!begun) begin(pid)
+      begun = true
+    },
+  })
   await gateway.process.stop()
-  return micros === null ? null : micros / result.acknowledged
 }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePorts } from '../../simulators/central/index.ts'
-import { TOPIC } from '../../simulators/fleet/index.ts'
+import { GROUP_TOPIC, TOPIC } from '../../simulators/fleet/index.ts'
 import { GatewayProcess } from '../../simulators/site/index.ts'
 import { systemRandom } from '../../sync/runtime/index.ts'
 import type { BenchOptions } from './bench.ts'
@@ -24,6 +24,10 @@ export interface GatewaySettings {
   env?: Readonly<Record<string, string>>
   /** A rule set; none unless said. */
   rules?: unknown
+  /** Whether publishes go past the MQTT library; they do unless said. */
+  directWay?: boolean
+  /** Connections that come from this one machine; the default limit, which is one for sites, unless said. */
+  connections?: number
 }
 
 /** A gateway as people run it (all defaults), in a process of its own, not started yet. */
@@ -46,13 +50,18 @@ export async function makeGateway(
 const RULES_FILE = 'rules.yaml'
 
 /** The text of its configuration file. */
-export function gatewayYaml({ dir, servers, forward = {}, rules = null }: GatewaySettings, mqttPort: number): string {
+export function gatewayYaml(settings: GatewaySettings, mqttPort: number): string {
+  const { dir, servers, forward = {}, rules = null, directWay, connections } = settings
   return stringify({
     ...OWNER,
     dataDir: join(dir, 'outbox'),
-    mqtt: { listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }] },
+    mqtt: {
+      listeners: [{ kind: 'tcp', host: '127.0.0.1', port: mqttPort }],
+      ...(directWay === undefined ? {} : { directWay }),
+      ...(connections === undefined ? {} : { limits: { maxConnectionsPerAddress: connections } }),
+    },
     ...(rules ? { rules: { file: RULES_FILE } } : {}),
-    ingest: { topics: [{ template: TOPIC }] },
+    ingest: { topics: [{ template: TOPIC }, { template: GROUP_TOPIC }] },
     central: { servers: [...servers], replicas: servers.length === 3 ? 3 : 1 },
     outbox: { maxBytes: '10GB' },
     forward,

@@ -7,14 +7,15 @@ import { BENCHES, select } from './catalogue.ts'
 import { formatTable, type Row, rowOf } from './report.ts'
 import { Scope } from './scope.ts'
 
-const USAGE = `npm run bench -- [--json] [--quick] [--only NAME]... [--list]
+const USAGE = `npm run bench -- [--json] [--quick] [--only NAME]... [--flame DIR] [--list]
 
 Measures speed and memory of a real gateway on this machine's disk, beside other software where it is installed.
-Run it on a machine that does nothing else. Full: about half an hour. Progress goes to standard error.
+Run it on a machine that does nothing else. Full: about three quarters of an hour. Progress goes to standard error.
 
   --json       one JSON object a row: {bench, unit, ours, peer, peerName, ratio, target, met}
   --quick      a few minutes for all, less exact, smaller backlogs
-  --only NAME  only this bench (--list names them); may be repeated
+  --only NAME  only this bench (--list names them), or those whose names begin with it; may be repeated
+  --flame DIR  leave the profiles of the bench 'cpu' there, for a flame graph in Chrome or speedscope
   --list       the names of all benches
   --help       this text
 
@@ -59,6 +60,7 @@ async function main(): Promise<number> {
           entry,
           scope: inner,
           signal,
+          flame: values.flame === undefined ? null : resolve(values.flame),
           say: (line: string) => say(`  ${line}`),
         }
         for await (const measurement of bench.run(options)) {
@@ -91,6 +93,7 @@ function readArguments() {
         json: { type: 'boolean' },
         quick: { type: 'boolean' },
         only: { type: 'string', multiple: true },
+        flame: { type: 'string' },
         list: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -3,7 +3,7 @@ import { runLoad } from '../../simulators/load/index.ts'
 import { buildBacklog } from './backlog.ts'
 import type { Bench, BenchOptions, Measurement } from './bench.ts'
 import { type BenchGateway, makeGateway, nobody, pidOf } from './gateway.ts'
-import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
+import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest/loads.ts'
 import { type Memory, memoryOf } from './process-usage.ts'
 import { median } from './statistics.ts'
 

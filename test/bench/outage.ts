@@ -6,7 +6,7 @@ import { type LoadResult, recordLoad, runLoad } from '../../simulators/load/inde
 import { HEADERS, type Millis, STREAMS } from '../../sync/contract/index.ts'
 import type { Bench, BenchOptions, Measurement } from './bench.ts'
 import { makeGateway } from './gateway.ts'
-import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
+import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest/loads.ts'
 import { type Observer, observe } from './jetstream.ts'
 import { HUB_STREAM, startEdgeNats } from './peers/edge-nats.ts'
 import type { Scope } from './scope.ts'

@@ -5,24 +5,13 @@ import { runLoad } from '../../simulators/load/index.ts'
 import type { Reading } from '../../sync/contract/index.ts'
 import type { Bench, BenchOptions, Measurement } from './bench.ts'
 import { makeGateway } from './gateway.ts'
-import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest.ts'
+import { CONNECTIONS, DEVICE_NAME, IN_FLIGHT } from './ingest/loads.ts'
+import { ONE_RULE, THREE_RULES } from './rule-sets.ts'
 import type { Scope } from './scope.ts'
 import { compare, median } from './statistics.ts'
 
 /** Series of each connection: 10,000 in all. */
 const SERIES = 100
-
-/** One rule for every series. */
-const ONE = { rules: [{ id: 'high', match: {}, above: { raise: 29.9, clear: 29 } }] }
-
-/** Three for every series: a threshold, a ladder held for a while, and silence. */
-const THREE = {
-  rules: [
-    ...ONE.rules,
-    { id: 'steps', match: {}, ladder: { lo: 18, hi: 31, hihi: 40 }, for: '10s' },
-    { id: 'silent', match: {}, missing: { after: '10m' } },
-  ],
-}
 
 const KEEPS_NOTHING = { changed: () => undefined, gone: () => undefined }
 
@@ -81,14 +70,14 @@ export const rules: Bench = {
     const apply = (set: unknown, series: number): number =>
       median(Array.from({ length: rounds }, () => applyRate(set, series, quick ? 2_000_000 : 5_000_000)))
     const alone = { peer: null, peerName: null, unit: 'readings/s' }
-    yield { bench: 'rules-apply', ours: apply(ONE, 1), ...alone }
-    yield { bench: 'rules-apply-10000-series', ours: apply(ONE, 10_000), ...alone }
-    yield { bench: 'rules-apply-10000-series-3-rules', ours: apply(THREE, 10_000), ...alone }
+    yield { bench: 'rules-apply', ours: apply(ONE_RULE, 1), ...alone }
+    yield { bench: 'rules-apply-10000-series', ours: apply(ONE_RULE, 10_000), ...alone }
+    yield { bench: 'rules-apply-10000-series-3-rules', ours: apply(THREE_RULES, 10_000), ...alone }
 
     const pairs: { ours: number; peer: number }[] = []
     for (let round = 1; round <= (quick ? 3 : 7); round++) {
       const pair = {
-        ours: await options.scope.within((scope) => ingestRate(options, scope, THREE)),
+        ours: await options.scope.within((scope) => ingestRate(options, scope, THREE_RULES)),
         peer: await options.scope.within((scope) => ingestRate(options, scope, null)),
       }
       pairs.push(pair)

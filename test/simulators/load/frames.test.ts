@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AckParser } from '../../../simulators/load/acks.ts'
-import { connectFrame, DISCONNECT, FIRST_SEQ, FrameRing } from '../../../simulators/load/frames.ts'
+import { FIRST_SEQ, FrameRing } from '../../../simulators/load/frames.ts'
 
 const ring = (slots = 3): FrameRing =>
   new FrameRing({ topic: 'sensors/load-0001/temperature', device: 'load-0001', session: 'ab12cd34', slots })
@@ -73,38 +72,6 @@ describe('ready-made frames', () => {
   it('cannot be more than there are packet identifiers', () => {
     expect(() => ring(65_536)).toThrow(expect.objectContaining({ code: 'LOAD_WINDOW_INVALID' }))
     expect(() => ring(0)).toThrow(expect.objectContaining({ code: 'LOAD_WINDOW_INVALID' }))
-  })
-
-  it('CONNECT asks for a session that lasts, with credentials if there are any', () => {
-    expect(connectFrame({ clientId: 'c1' }).toString('hex')).toBe('100e00044d5154540400000000026331')
-    expect(connectFrame({ clientId: 'c', username: 'u', password: 'p' }).toString('hex')).toBe(
-      '101300044d51545404c00000000163000175000170',
-    )
-    expect(DISCONNECT.toString('hex')).toBe('e000')
-  })
-})
-
-describe('AckParser', () => {
-  it('reads acknowledgements however they are cut up, and skips what it does not need', () => {
-    const bytes = Buffer.from('20020000' + '40020001' + 'd000' + '90030009' + '01' + '4002ffff', 'hex')
-    for (let size = 1; size <= bytes.length; size++) {
-      const seen: string[] = []
-      const parser = new AckParser({
-        connected: (code) => seen.push(`connected ${code}`),
-        acknowledged: (id) => seen.push(`ack ${id}`),
-      })
-      for (let at = 0; at < bytes.length; at += size) parser.push(bytes.subarray(at, at + size))
-      expect(seen).toEqual(['connected 0', 'ack 1', 'ack 65535'])
-    }
-  })
-
-  it('forgets a frame that its connection did not finish', () => {
-    const acks: number[] = []
-    const parser = new AckParser({ connected: () => undefined, acknowledged: (id) => acks.push(id) })
-    parser.push(Buffer.from('4002', 'hex'))
-    parser.reset()
-    parser.push(Buffer.from('40020007', 'hex'))
-    expect(acks).toEqual([7])
   })
 
   it('lets series take turns, each with its own counter', () => {

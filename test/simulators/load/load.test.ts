@@ -60,6 +60,28 @@ describe('the load generator', () => {
     expect((await verify(ledger, fewer)).total.lost).toBe(1)
   })
 
+  it('makes no ledger of readings that carry no counter of their own', async () => {
+    for (const uncounted of [{ form: 'senml' }, { form: 'flat' }, { form: 'number' }, { series: 2 }] as const) {
+      const result = await runLoad(options({ count: 20, ...uncounted }))
+      expect(result).toMatchObject({ sent: 100, acknowledged: 100, counted: false })
+      expect(() => recordLoad(new Ledger({ startedAt: 0 }), result)).toThrow(
+        expect.objectContaining({ code: 'LOAD_NOT_COUNTED' }),
+      )
+    }
+    const topics = new Set(broker.arrivals.map(({ topic }) => topic.replace(/\d/g, '0')))
+    expect([...topics].sort()).toEqual([
+      'sensors/load-0000',
+      'sensors/load-0000/temperature',
+      'sensors/load-0000/temperature000',
+    ])
+  })
+
+  it('connects a few at a time, however many there are', async () => {
+    const result = await runLoad(options({ connections: 300, inFlight: 1, count: 2 }))
+    expect(result).toMatchObject({ sent: 600, acknowledged: 600, disconnects: 0 })
+    expect(result.devices.length).toBe(300)
+  })
+
   it('keeps to a rate', async () => {
     const begin = performance.now()
     const result = await runLoad(options({ rate: 1_000, duration: 1_500 }))
@@ -132,6 +154,8 @@ describe('the load generator', () => {
   it('says that it was refused, or that nobody is there', async () => {
     await expect(runLoad(options({ count: 1, connections: 0 }))).rejects.toMatchObject({ code: 'LOAD_OPTIONS_INVALID' })
     await expect(runLoad(options({}))).rejects.toMatchObject({ code: 'LOAD_OPTIONS_INVALID' })
+    const inTopic = options({ count: 1, form: 'flat', series: 2 })
+    await expect(runLoad(inTopic)).rejects.toMatchObject({ code: 'LOAD_OPTIONS_INVALID' })
     await broker.kill()
     const nobody = runLoad(options({ count: 1, connectWithin: 300 }))
     await expect(nobody).rejects.toMatchObject({ code: 'LOAD_NOT_CONNECTED' })

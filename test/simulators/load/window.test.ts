@@ -52,4 +52,16 @@ describe('the window of a load connection', () => {
       }),
     )
   })
+
+  it('has room for no more than its limit, which may come while more are in flight', () => {
+    const window = new Window(5)
+    window.take(4, 0)
+    window.limit(2)
+    expect(window.room).toBe(0)
+    expect(window.take(1, 0).count).toBe(0)
+    for (const slot of [0, 1, 2]) window.acknowledge(slot)
+    expect([window.room, window.take(9, 0)]).toEqual([1, { first: 4, count: 1 }])
+    window.limit(65_535)
+    expect(window.room).toBe(3)
+  })
 })
