@@ -266,6 +266,11 @@ export class GuardedSocket extends Duplex {
   }
 
   #writeOwn(packets: Buffer): void {
+    // Nothing stands before it, here or there: a second stream in between would only cost.
+    if (this.#state === 'accepted' && this.writable && this.writableCorked === 0 && this.backlog === 0) {
+      this.#socket.write(packets)
+      return
+    }
     if (!this.writable || super.write(packets) || this.#clogged) return
     this.#clogged = true
     this.#adjust()
