@@ -1,10 +1,7 @@
-import { TopicTrie } from './topic-trie.ts'
+import { RememberedMatches } from './remembered-matches.ts'
 
 /** The broker library's way to hand a message to one subscription of one client. */
 export type Deliver<M> = (message: M, done: () => void) => void
-
-/** Topics whose subscribers are remembered; a site has about as many topics as sensors. */
-const REMEMBERED = 16_384
 
 /**
  * Hands local messages to the subscriptions that match, in place of the library's emitter, in three respects different:
@@ -13,31 +10,23 @@ const REMEMBERED = 16_384
  * subscription takes effect at once.
  */
 export class FanOut<M extends { topic: string }> {
-  readonly #subscriptions = new TopicTrie<Deliver<M>>()
-  readonly #remembered = new Map<string, ReadonlyArray<Deliver<M>>>()
+  readonly #subscriptions = new RememberedMatches<Deliver<M>>()
 
   on(filter: string, deliver: Deliver<M>, done?: () => void): this {
     this.#subscriptions.add(filter, deliver)
-    this.#remembered.clear()
     done?.()
     return this
   }
 
   removeListener(filter: string, deliver: Deliver<M>, done?: () => void): this {
     this.#subscriptions.remove(filter, deliver)
-    this.#remembered.clear()
     done?.()
     return this
   }
 
   /** Subscriptions that match `topic`. */
   match(topic: string): ReadonlyArray<Deliver<M>> {
-    const known = this.#remembered.get(topic)
-    if (known !== undefined) return known
-    const found = this.#subscriptions.match(topic)
-    if (this.#remembered.size >= REMEMBERED) this.#remembered.clear()
-    this.#remembered.set(topic, found)
-    return found
+    return this.#subscriptions.match(topic)
   }
 
   emit(message: M, done?: () => void): this {

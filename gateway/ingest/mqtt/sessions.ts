@@ -1,5 +1,5 @@
 import type { Bytes, Millis } from '../../../sync/contract/index.ts'
-import { TopicTrie } from './topic-trie.ts'
+import { RememberedMatches } from './remembered-matches.ts'
 
 type QoS = 0 | 1 | 2
 
@@ -52,7 +52,7 @@ class Session {
 export class Sessions {
   /** In the order of last use, so that the first is the one to evict. */
   readonly #sessions = new Map<string, Session>()
-  readonly #filters = new TopicTrie<Subscription>()
+  readonly #filters = new RememberedMatches<Subscription>()
   readonly #limits: SessionLimits
   readonly #events: SessionEvents
   #queuedBytes = 0
@@ -109,7 +109,6 @@ export class Sessions {
 
   /** The sessions that keep messages of `topic`, each with the highest QoS of its matching subscriptions (MQTT-3.3.5-1). */
   keepers(topic: string): ReadonlyMap<string, QoS> | null {
-    if (this.#filters.size === 0) return null
     const found = this.#filters.match(topic)
     if (found.length === 0) return null
     const keepers = new Map<string, QoS>()
