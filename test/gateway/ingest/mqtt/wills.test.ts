@@ -1,70 +1,72 @@
 import { expect, test } from 'vitest'
+import { overBothWays } from './support/both-ways.ts'
 import { storeFull } from './support/fake-acceptor.ts'
 import { connectPacket, disconnectPacket, pingreqPacket, subscribePacket } from './support/packets.ts'
 import { PATIENCE } from './support/raw-client.ts'
-import { startTestServer } from './support/server.ts'
 
 const will = { topic: 'sensors/a/online', payload: 'false', qos: 1, retain: true }
 
-test('the will of a client that vanishes goes to the acceptor, then to local subscribers', async () => {
-  const { acceptor, raw, count } = await startTestServer()
-  const dashboard = await raw({ clientId: 'dashboard' })
-  dashboard.send(subscribePacket(['sensors/#']))
-  await dashboard.next(9)
-  acceptor.auto = false
-  const device = await raw({ clientId: 'd', will })
-  device.destroy()
-  await expect.poll(() => acceptor.received.length, PATIENCE).toBe(1)
-  expect(acceptor.received[0]).toMatchObject({
-    clientId: 'd',
-    topic: 'sensors/a/online',
-    text: 'false',
-    qos: 1,
-    messageId: 0,
+overBothWays(({ startTestServer }) => {
+  test('the will of a client that vanishes goes to the acceptor, then to local subscribers', async () => {
+    const { acceptor, raw, count } = await startTestServer()
+    const dashboard = await raw({ clientId: 'dashboard' })
+    dashboard.send(subscribePacket(['sensors/#']))
+    await dashboard.next(9)
+    acceptor.auto = false
+    const device = await raw({ clientId: 'd', will })
+    device.destroy()
+    await expect.poll(() => acceptor.received.length, PATIENCE).toBe(1)
+    expect(acceptor.received[0]).toMatchObject({
+      clientId: 'd',
+      topic: 'sensors/a/online',
+      text: 'false',
+      qos: 1,
+      messageId: 0,
+    })
+    dashboard.send(pingreqPacket)
+    await dashboard.next(13)
+    expect(dashboard.packets).toEqual([])
+    acceptor.answerAll()
+    expect((await dashboard.next(3)).body.toString()).toContain('false')
+    expect(count('wills.accepted')).toBe(1)
   })
-  dashboard.send(pingreqPacket)
-  await dashboard.next(13)
-  expect(dashboard.packets).toEqual([])
-  acceptor.answerAll()
-  expect((await dashboard.next(3)).body.toString()).toContain('false')
-  expect(count('wills.accepted')).toBe(1)
-})
 
-test('DISCONNECT discards the will (MQTT-3.14.4-3)', async () => {
-  const { acceptor, raw, server } = await startTestServer()
-  const device = await raw({ clientId: 'd', will })
-  device.send(disconnectPacket)
-  await device.whenClosed()
-  await expect.poll(() => server.connections(), PATIENCE).toBe(0)
-  expect(acceptor.received).toEqual([])
-})
+  test('DISCONNECT discards the will (MQTT-3.14.4-3)', async () => {
+    const { acceptor, raw, server } = await startTestServer()
+    const device = await raw({ clientId: 'd', will })
+    device.send(disconnectPacket)
+    await device.whenClosed()
+    await expect.poll(() => server.connections(), PATIENCE).toBe(0)
+    expect(acceptor.received).toEqual([])
+  })
 
-test('a violation publishes the will', async () => {
-  const { acceptor, raw, count } = await startTestServer()
-  const device = await raw({ clientId: 'd', will })
-  device.send(connectPacket())
-  await device.whenClosed()
-  await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['false'])
-  expect(count('violations.SECOND_CONNECT')).toBe(1)
-})
+  test('a violation publishes the will', async () => {
+    const { acceptor, raw, count } = await startTestServer()
+    const device = await raw({ clientId: 'd', will })
+    device.send(connectPacket())
+    await device.whenClosed()
+    await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['false'])
+    expect(count('violations.SECOND_CONNECT')).toBe(1)
+  })
 
-test('a will the acceptor refuses is not shown to local subscribers, and counted', async () => {
-  const { acceptor, raw, count } = await startTestServer()
-  const dashboard = await raw({ clientId: 'dashboard' })
-  dashboard.send(subscribePacket(['sensors/#']))
-  await dashboard.next(9)
-  acceptor.refuseWith = storeFull()
-  const device = await raw({ clientId: 'd', will })
-  device.destroy()
-  await expect.poll(() => count('wills.refused'), PATIENCE).toBe(1)
-  dashboard.send(pingreqPacket)
-  await dashboard.next(13)
-  expect(dashboard.packets).toEqual([])
-})
+  test('a will the acceptor refuses is not shown to local subscribers, and counted', async () => {
+    const { acceptor, raw, count } = await startTestServer()
+    const dashboard = await raw({ clientId: 'dashboard' })
+    dashboard.send(subscribePacket(['sensors/#']))
+    await dashboard.next(9)
+    acceptor.refuseWith = storeFull()
+    const device = await raw({ clientId: 'd', will })
+    device.destroy()
+    await expect.poll(() => count('wills.refused'), PATIENCE).toBe(1)
+    dashboard.send(pingreqPacket)
+    await dashboard.next(13)
+    expect(dashboard.packets).toEqual([])
+  })
 
-test('closing the server publishes the wills of its clients before close resolves', async () => {
-  const { acceptor, raw, server } = await startTestServer()
-  await raw({ clientId: 'd', will })
-  await server.close()
-  expect(acceptor.received.map(({ text, answered }) => [text, answered])).toEqual([['false', true]])
+  test('closing the server publishes the wills of its clients before close resolves', async () => {
+    const { acceptor, raw, server } = await startTestServer()
+    await raw({ clientId: 'd', will })
+    await server.close()
+    expect(acceptor.received.map(({ text, answered }) => [text, answered])).toEqual([['false', true]])
+  })
 })

@@ -35,6 +35,7 @@ export interface TestServer {
 export interface TestServerOptions {
   limits?: Partial<MqttLimits>
   listeners?: readonly ListenerSettings[]
+  directWay?: boolean
   access?: MqttAccess
   peers?: PeerLogin
   serverReference?: string
@@ -49,6 +50,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = await startMqtt({
     settings: {
       listeners: options.listeners ?? [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+      ...(options.directWay === undefined ? {} : { directWay: options.directWay }),
       limits: { ...defaultMqttLimits, closeGrace: 500, ...options.limits },
     },
     acceptor,
