@@ -177,6 +177,26 @@ overBothWays(({ startTestServer }) => {
     })
   })
 
+  test('a subscriber to everything that reads nothing keeps no publisher waiting: thousands are acknowledged meanwhile', async () => {
+    const { raw, count, acceptor } = await startTestServer({ limits: { slowReaderBytes: 16 * 1024 } })
+    const frozen = await raw({ clientId: 'frozen' })
+    await subscribe(frozen, ['#'], 1)
+    frozen.socket.pause()
+    const devices = await Promise.all(['a', 'b'].map((clientId) => raw({ clientId })))
+    const each = 5_000
+    const payload = 'x'.repeat(1_000)
+    for (let id = 1; id <= each; id++) {
+      for (const device of devices) device.send(publishPacket({ qos: 1, id, payload }))
+    }
+    const ids = Array.from({ length: each }, (_, n) => n + 1)
+    for (const device of devices) await vi.waitFor(() => expect(device.ids(PUBACK)).toEqual(ids), PATIENCE)
+    expect(acceptor.received).toHaveLength(2 * each)
+    // It was still there when the last was acknowledged, and had been passed over.
+    expect(frozen.closed).toBe(false)
+    expect(count('clients.failed')).toBe(0)
+    expect(count('forwards.droppedSlow')).toBeGreaterThan(0)
+  })
+
   describe('retained messages', () => {
     test('are kept, replaced and cleared, and come with the flag to new subscribers only', async () => {
       const { raw, server } = await startTestServer()

@@ -119,7 +119,9 @@ class Player {
 
   async play(directWay: boolean): Promise<Transcript> {
     const { steps, answers, closesBusy, maxInflightBytes } = this.#script
-    const limits = { ...defaultMqttLimits, maxInflightBytes, closeGrace: PATIENCE_MS }
+    // A machine that stands still for a while ends no connection.
+    const patient = { connectTimeout: 2 * PATIENCE_MS, drainTimeout: 2 * PATIENCE_MS, closeGrace: PATIENCE_MS }
+    const limits = { ...defaultMqttLimits, maxInflightBytes, ...patient }
     const { server, acceptor, port, counts } = await openServer({ directWay, limits })
     this.#acceptor = acceptor
     this.#port = port
