@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { overBothWays } from './support/both-ways.ts'
 import { publishPacket } from './support/packets.ts'
+import { turn } from './support/peer.ts'
 import { PATIENCE } from './support/raw-client.ts'
 
 const PUBACK = 4
@@ -14,6 +15,9 @@ overBothWays(({ startTestServer }) => {
     device.send(...Array.from({ length: 50 }, (_, i) => publishPacket({ qos: 1, id: i + 1 })))
     await expect.poll(() => acceptor.received.length, PATIENCE).toBe(50)
     const closing = server.close()
+    // Time enough to hang up on a client that still waits.
+    for (let n = 0; n < 50; n++) await turn()
+    expect(device.closed).toBe(false)
     acceptor.answerAll()
     await device.whenClosed()
     expect(device.ids(PUBACK)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))

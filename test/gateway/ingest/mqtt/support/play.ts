@@ -141,6 +141,8 @@ class Player {
       const closing = server.close().then(() => {
         closed = true
       })
+      // It waits for the acceptor, however long that takes.
+      if (!acceptor.auto) await this.#settle()
       while (!closed) {
         this.#answer(Number.POSITIVE_INFINITY)
         await turn()
