@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
+import { overBothWays } from './support/both-ways.ts'
 import { publishPacket } from './support/packets.ts'
 import { PATIENCE, type RawClient } from './support/raw-client.ts'
-import { startTestServer, type TestServer } from './support/server.ts'
+import type { TestServer } from './support/server.ts'
 
 const PUBACK = 4
 
@@ -19,51 +20,53 @@ async function whenStuck(device: RawClient, { acceptor }: TestServer): Promise<n
   return last
 }
 
-describe('while the acceptor does not answer', () => {
-  test('a fast publisher is left in the kernel, and served in order when the answers come', async () => {
-    const harness = await startTestServer()
-    const { acceptor, raw } = harness
-    acceptor.auto = false
-    const device = await raw()
-    const total = 15_000
-    const payload = Buffer.alloc(1000, 'x')
-    for (let i = 0; i < total; i++) device.socket.write(publishPacket({ qos: 1, id: (i % 65_535) + 1, payload }))
-    const waiting = await whenStuck(device, harness)
-    // The limit in flight (64 KiB) and what is read ahead of it, not the 15 MB that the client has to say.
-    expect(waiting).toBeGreaterThan(20)
-    expect(waiting).toBeLessThan(400)
+overBothWays(({ startTestServer }) => {
+  describe('while the acceptor does not answer', () => {
+    test('a fast publisher is left in the kernel, and served in order when the answers come', async () => {
+      const harness = await startTestServer()
+      const { acceptor, raw } = harness
+      acceptor.auto = false
+      const device = await raw()
+      const total = 15_000
+      const payload = Buffer.alloc(1000, 'x')
+      for (let i = 0; i < total; i++) device.socket.write(publishPacket({ qos: 1, id: (i % 65_535) + 1, payload }))
+      const waiting = await whenStuck(device, harness)
+      // The limit in flight (64 KiB) and what is read ahead of it, not the 15 MB that the client has to say.
+      expect(waiting).toBeGreaterThan(20)
+      expect(waiting).toBeLessThan(400)
 
-    acceptor.auto = true
-    acceptor.answerAll()
-    await vi.waitFor(() => expect(device.ids(PUBACK)).toHaveLength(total), PATIENCE)
-    expect(device.ids(PUBACK)).toEqual(Array.from({ length: total }, (_, i) => i + 1))
-  })
-
-  test('a publisher whose packets come one by one is bounded too', async () => {
-    const { acceptor, raw } = await startTestServer()
-    acceptor.auto = false
-    const device = await raw()
-    device.socket.setNoDelay(true)
-    for (let id = 1; id <= 3000; id++) {
-      device.send(publishPacket({ qos: 1, id, payload: 'x' }))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    expect(acceptor.received.length).toBeGreaterThan(20)
-    expect(acceptor.received.length).toBeLessThan(1500)
-    await vi.waitFor(() => {
+      acceptor.auto = true
       acceptor.answerAll()
-      expect(device.ids(PUBACK)).toHaveLength(3000)
-    }, PATIENCE)
-  })
+      await vi.waitFor(() => expect(device.ids(PUBACK)).toHaveLength(total), PATIENCE)
+      expect(device.ids(PUBACK)).toEqual(Array.from({ length: total }, (_, i) => i + 1))
+    })
 
-  test('other clients are read', async () => {
-    const { acceptor, raw } = await startTestServer()
-    acceptor.auto = false
-    const flood = await raw({ clientId: 'flood' })
-    for (let id = 1; id <= 2000; id++) flood.send(publishPacket({ qos: 1, id, payload: Buffer.alloc(1000) }))
-    await expect.poll(() => acceptor.received.length, PATIENCE).toBeGreaterThan(20)
-    const device = await raw({ clientId: 'd' })
-    device.send(publishPacket({ qos: 1, id: 1 }))
-    await expect.poll(() => acceptor.received.some(({ clientId }) => clientId === 'd'), PATIENCE).toBe(true)
+    test('a publisher whose packets come one by one is bounded too', async () => {
+      const { acceptor, raw } = await startTestServer()
+      acceptor.auto = false
+      const device = await raw()
+      device.socket.setNoDelay(true)
+      for (let id = 1; id <= 3000; id++) {
+        device.send(publishPacket({ qos: 1, id, payload: 'x' }))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(acceptor.received.length).toBeGreaterThan(20)
+      expect(acceptor.received.length).toBeLessThan(1500)
+      await vi.waitFor(() => {
+        acceptor.answerAll()
+        expect(device.ids(PUBACK)).toHaveLength(3000)
+      }, PATIENCE)
+    })
+
+    test('other clients are read', async () => {
+      const { acceptor, raw } = await startTestServer()
+      acceptor.auto = false
+      const flood = await raw({ clientId: 'flood' })
+      for (let id = 1; id <= 2000; id++) flood.send(publishPacket({ qos: 1, id, payload: Buffer.alloc(1000) }))
+      await expect.poll(() => acceptor.received.length, PATIENCE).toBeGreaterThan(20)
+      const device = await raw({ clientId: 'd' })
+      device.send(publishPacket({ qos: 1, id: 1 }))
+      await expect.poll(() => acceptor.received.some(({ clientId }) => clientId === 'd'), PATIENCE).toBe(true)
+    })
   })
 })

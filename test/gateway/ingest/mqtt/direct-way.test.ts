@@ -16,7 +16,6 @@ import {
 } from './support/packets.ts'
 import { Peer, turn } from './support/peer.ts'
 import { PATIENCE } from './support/raw-client.ts'
-import { startTestServer } from './support/server.ts'
 
 const PUBLISH = 3
 const PUBACK = 4
@@ -359,21 +358,6 @@ describe('on the direct way', () => {
     device.peer.push(null)
     await closing
   })
-})
-
-test.each([0, 1])('publishes of QoS %i alone keep a connection alive; silence ends it', async (qos) => {
-  const { raw, acceptor, count } = await startTestServer()
-  const device = await raw({ keepalive: 1 })
-  const started = performance.now()
-  const beat = setInterval(() => device.send(publishPacket({ qos })), 200)
-  onTestFinished(() => clearInterval(beat))
-  // Half as long again as an idle client would live.
-  await vi.waitFor(() => expect(performance.now() - started).toBeGreaterThan(2_250), PATIENCE)
-  expect(device.closed).toBe(false)
-  expect(acceptor.received.length).toBeGreaterThan(2)
-  clearInterval(beat)
-  await device.whenClosed()
-  expect(count('clients.failed')).toBe(1)
 })
 
 describe('plain publishes of a client', () => {

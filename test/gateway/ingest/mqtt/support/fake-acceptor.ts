@@ -7,10 +7,12 @@ export interface Received extends Publish {
   readonly answered: boolean
 }
 
-/** An acceptor in memory: answers on the next turn of the event loop (`auto`), or when the test says so. */
+/** An acceptor in memory: answers on the next turn of the event loop (`auto`), at once, or when the test says so. */
 export class FakeAcceptor implements Acceptor {
   overloaded = false
   auto = true
+  /** With `auto`: answers before `accept` returns. */
+  atOnce = false
   /** With an error: every publish is refused with it. */
   refuseWith: StopAcceptingError | null = null
   /** Takes what comes the direct way as plain readings, which are answered together. */
@@ -36,7 +38,9 @@ export class FakeAcceptor implements Acceptor {
       },
     }
     this.received.push(received)
-    if (this.auto) setImmediate(() => received.done(this.refuseWith ?? undefined))
+    if (!this.auto) return
+    if (this.atOnce) received.done(this.refuseWith ?? undefined)
+    else setImmediate(() => received.done(this.refuseWith ?? undefined))
   }
 
   acceptPlain(

@@ -35,6 +35,7 @@ export interface TestServer {
 export interface TestServerOptions {
   limits?: Partial<MqttLimits>
   listeners?: readonly ListenerSettings[]
+  directWay?: boolean
   access?: MqttAccess
   peers?: PeerLogin
   serverReference?: string
@@ -42,13 +43,16 @@ export interface TestServerOptions {
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** A real server on free ports with an acceptor in memory, closed when the test is finished. */
-export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+/** A real server on free ports with an acceptor in memory; whoever opens it closes it. */
+export async function openServer(
+  options: TestServerOptions = {},
+): Promise<Pick<TestServer, 'server' | 'acceptor' | 'port' | 'count' | 'counts'>> {
   const acceptor = new FakeAcceptor()
   const counters = new Map<MqttCounter, number>()
   const server = await startMqtt({
     settings: {
       listeners: options.listeners ?? [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+      ...(options.directWay === undefined ? {} : { directWay: options.directWay }),
       limits: { ...defaultMqttLimits, closeGrace: 500, ...options.limits },
     },
     acceptor,
@@ -59,22 +63,30 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(options.peers === undefined ? {} : { peers: options.peers }),
     ...(options.serverReference === undefined ? {} : { serverReference: options.serverReference }),
   })
+  return {
+    server,
+    acceptor,
+    port: server.addresses[0]?.port ?? 0,
+    count: (name) => counters.get(name) ?? 0,
+    counts: () => Object.fromEntries(counters),
+  }
+}
+
+/** A real server on free ports with an acceptor in memory, closed when the test is finished. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const opened = await openServer(options)
+  const { server, acceptor, port } = opened
   onTestFinished(async () => {
     acceptor.auto = true
     acceptor.answerAll()
     await server.close()
   })
-  const port = server.addresses[0]?.port ?? 0
   const keep = (client: RawClient): RawClient => {
     onTestFinished(() => client.destroy())
     return client
   }
   return {
-    server,
-    acceptor,
-    port,
-    count: (name) => counters.get(name) ?? 0,
-    counts: () => Object.fromEntries(counters),
+    ...opened,
     raw: async (connect) => keep(await RawClient.connected(port, connect)),
     open: async () => keep(await RawClient.open({ host: '127.0.0.1', port })),
     client: async (client = {}, listener = 0) => {
