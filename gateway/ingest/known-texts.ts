@@ -3,6 +3,8 @@ import { sameBytes, viewOf } from './words.ts'
 /** A text and its bytes. */
 export interface KnownText {
   readonly bytes: DataView
+  /** Of the bytes: asking the view costs a call. */
+  readonly length: number
   readonly text: string
 }
 
@@ -31,7 +33,7 @@ export class KnownTexts {
   learn(data: DataView, start: number, end: number): KnownText {
     // A copy: a view would keep the whole chunk alive.
     const bytes = Buffer.from(new Uint8Array(data.buffer, data.byteOffset + start, end - start))
-    const known = { bytes: viewOf(bytes), text: bytes.toString('utf8') }
+    const known = { bytes: viewOf(bytes), length: bytes.length, text: bytes.toString('utf8') }
     this.#slots[this.#slot(data, start, end)] = known
     return known
   }
@@ -45,6 +47,6 @@ export class KnownTexts {
 }
 
 /** Whether `data[start..end)` is this text. */
-export function isText({ bytes }: KnownText, data: DataView, start: number, end: number): boolean {
-  return bytes.byteLength === end - start && sameBytes(data, start, bytes, 0, end - start)
+export function isText({ bytes, length }: KnownText, data: DataView, start: number, end: number): boolean {
+  return length === end - start && sameBytes(data, start, bytes, 0, length)
 }

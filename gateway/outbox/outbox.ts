@@ -138,12 +138,12 @@ export class Outbox {
 
   /** False while nothing may be appended or acknowledged. */
   get accepting(): boolean {
-    return this.#state === 'open' && this.#full === null && !this.#closing.signal.aborted
+    return this.#state === 'open' && this.#full === null && this.#closed === null
   }
 
   /** Why nothing is accepted right now. */
   refusal(): StopAcceptingError {
-    if (this.#closing.signal.aborted) return new StopAcceptingError('OUTBOX_CLOSED', 'the outbox is closed')
+    if (this.#closed !== null) return new StopAcceptingError('OUTBOX_CLOSED', 'the outbox is closed')
     if (this.#state === 'failed')
       return new StopAcceptingError('OUTBOX_FAILED', 'the outbox cannot write right now; it is being opened anew')
     if (this.#full === 'disk')
@@ -156,7 +156,7 @@ export class Outbox {
 
   /** Puts one record (an NDJSON line without newline) behind the lane's others; durable when `whenDurable` says so. */
   append(lane: Lane, line: string): Offset {
-    if (this.#state !== 'open' || this.#closing.signal.aborted) throw this.refusal()
+    if (this.#state !== 'open' || this.#closed !== null) throw this.refusal()
     return this.#opening.append(lane, line)
   }
 
@@ -165,7 +165,7 @@ export class Outbox {
    * `appendReserved` is called, before anything else is asked of the outbox.
    */
   reserve(lane: Lane, most: Bytes): LineBuffer {
-    if (this.#state !== 'open' || this.#closing.signal.aborted) throw this.refusal()
+    if (this.#state !== 'open' || this.#closed !== null) throw this.refusal()
     return this.#opening.reserve(lane, most)
   }
 

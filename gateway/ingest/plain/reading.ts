@@ -172,9 +172,7 @@ export class PlainReadings {
 
   /** Room that `write` needs at most. */
   room({ bytes }: TopicMatch): number {
-    if (bytes === null) return 0
-    const { opening, unit, closing } = bytes
-    return opening.byteLength + unit.byteLength + closing.byteLength + (this.#end - this.#start) + REST
+    return bytes === null ? 0 : bytes.size + (this.#end - this.#start) + REST
   }
 
   /**

@@ -2,19 +2,6 @@ import type { LineBuffer, Reading } from '../../../sync/contract/index.ts'
 import { copyBytes, sameBytes, viewOf } from '../words.ts'
 import { type Field, type PlainPayload, RECEIVED } from './payload.ts'
 
-/** A stretch of a shape's own bytes. */
-interface Piece {
-  readonly start: number
-  readonly length: number
-}
-
-/** Bytes in which numbers stand: a piece before each of them, and one behind the last. */
-interface Frame {
-  readonly pieces: readonly Piece[]
-  readonly fields: readonly NumberField[]
-  readonly last: Piece
-}
-
 type NumberField = Field | typeof RECEIVED
 
 /** Where a number stands in some bytes. */
@@ -22,6 +9,14 @@ export interface Spot {
   readonly field: NumberField
   readonly start: number
   readonly end: number
+}
+
+/** Bytes in which numbers stand: piece i is what stands before number i; one more is behind the last. */
+interface Frame {
+  readonly fields: readonly NumberField[]
+  /** Of the pieces, in the shape's own bytes. */
+  readonly starts: Int32Array
+  readonly lengths: Int32Array
 }
 
 /**
@@ -52,63 +47,58 @@ export class Shape {
 
   /** Reads the numbers of a payload, `view[start..end)`, into the tables of `reader`; false when it has another shape. */
   read(reader: PlainPayload, data: Buffer, view: DataView, start: number, end: number): boolean {
-    const { pieces, fields, last } = this.#payload
+    const { fields, starts, lengths } = this.#payload
+    const bytes = this.#bytes
+    const count = fields.length
     let at = start
-    for (let i = 0; i < fields.length; i++) {
-      const piece = pieces[i]
-      const field = fields[i]
-      if (piece === undefined || field === undefined || field === RECEIVED || at + piece.length >= end) return false
-      if (!sameBytes(view, at, this.#bytes, piece.start, piece.length)) return false
-      at = reader.readNumber(field, data, at + piece.length, end)
+    for (let i = 0; i < count; i++) {
+      const length = lengths[i] ?? 0
+      if (at + length >= end || !sameBytes(view, at, bytes, starts[i] ?? 0, length)) return false
+      at = reader.readNumber(fields[i] as Field, data, at + length, end)
       if (at < 0) return false
     }
-    return at + last.length === end && sameBytes(view, at, this.#bytes, last.start, last.length)
+    const rest = lengths[count] ?? 0
+    return at + rest === end && sameBytes(view, at, bytes, starts[count] ?? 0, rest)
   }
 
   /**
    * Writes the line with the numbers that `read` has found.
    *
+   * @param received the digits of the reading's `received`
    * @param into has room for it
-   * @param received of which the reading's is
    */
   write(reader: PlainPayload, view: DataView, received: DataView, into: LineBuffer): void {
-    const { pieces, fields, last } = this.#line
-    const { starts, ends } = reader
+    const { fields, starts, lengths } = this.#line
+    const bytes = this.#bytes
     const to = into.view
+    const count = fields.length
     let at = into.length
-    for (let i = 0; i < fields.length; i++) {
-      const piece = pieces[i]
-      const field = fields[i]
-      if (piece === undefined || field === undefined) break
-      copyBytes(this.#bytes, piece.start, piece.length, to, at)
-      at += piece.length
-      if (field === RECEIVED) {
-        copyBytes(received, 0, received.byteLength, to, at)
-        at += received.byteLength
-      } else {
-        const start = starts[field] ?? 0
-        const length = (ends[field] ?? 0) - start
-        copyBytes(view, start, length, to, at)
-        at += length
-      }
+    for (let i = 0; i < count; i++) {
+      const length = lengths[i] ?? 0
+      copyBytes(bytes, starts[i] ?? 0, length, to, at)
+      at += length
+      const field = fields[i] ?? RECEIVED
+      const isReceived = field === RECEIVED
+      const start = isReceived ? 0 : (reader.starts[field] ?? 0)
+      const digits = (isReceived ? received.byteLength : (reader.ends[field] ?? 0)) - start
+      copyBytes(isReceived ? received : view, start, digits, to, at)
+      at += digits
     }
-    copyBytes(this.#bytes, last.start, last.length, to, at)
-    into.length = at + last.length
-  }
-
-  /** Room that `write` needs beside that of the payload. */
-  get room(): number {
-    return this.#bytes.byteLength
+    const rest = lengths[count] ?? 0
+    copyBytes(bytes, starts[count] ?? 0, rest, to, at)
+    into.length = at + rest
   }
 }
 
 /** @param spots in the order in which they stand */
 function frameOf(spots: readonly Spot[], base: number, length: number): Frame {
-  const pieces: Piece[] = []
+  const starts = new Int32Array(spots.length + 1)
+  const lengths = new Int32Array(spots.length + 1)
   let at = 0
-  for (const { start, end } of spots) {
-    pieces.push({ start: base + at, length: start - at })
+  for (const [i, { start, end }] of [...spots, { start: length, end: length }].entries()) {
+    starts[i] = base + at
+    lengths[i] = start - at
     at = end
   }
-  return { pieces, fields: spots.map(({ field }) => field), last: { start: base + at, length: length - at } }
+  return { fields: spots.map(({ field }) => field), starts, lengths }
 }

@@ -1,4 +1,4 @@
-import { lineParts } from '../../../sync/contract/index.ts'
+import { type Bytes, lineParts } from '../../../sync/contract/index.ts'
 import { viewOf } from '../words.ts'
 
 /** Pieces that the lines of one topic's readings have in common, as bytes. */
@@ -12,6 +12,8 @@ export interface LineBytes {
   readonly unit: DataView
   /** From the key `labels` on, or from the bracket. */
   readonly closing: DataView
+  /** Of all three. */
+  readonly size: Bytes
 }
 
 const BEFORE_DEVICE = '{"device":"'
@@ -23,13 +25,16 @@ export function lineBytes(
   labels: Readonly<Record<string, string>> | null,
 ): LineBytes {
   const { prefix, labelsText } = lineParts(device, metric, labels)
-  const name = Buffer.from(device)
+  const opening = Buffer.from(`${prefix}"value":`)
+  const ownUnit = Buffer.from(unit === null ? '' : `,"unit":${JSON.stringify(unit)}`)
+  const closing = Buffer.from(labels === null ? '}\n' : `,"labels":${labelsText}}\n`)
   const isPlain = prefix.startsWith(`${BEFORE_DEVICE}${device}"`)
   return {
-    opening: viewOf(Buffer.from(`${prefix}"value":`)),
+    opening: viewOf(opening),
     deviceStart: isPlain ? BEFORE_DEVICE.length : 0,
-    deviceEnd: isPlain ? BEFORE_DEVICE.length + name.length : 0,
-    unit: viewOf(Buffer.from(unit === null ? '' : `,"unit":${JSON.stringify(unit)}`)),
-    closing: viewOf(Buffer.from(labels === null ? '}\n' : `,"labels":${labelsText}}\n`)),
+    deviceEnd: isPlain ? BEFORE_DEVICE.length + Buffer.byteLength(device) : 0,
+    unit: viewOf(ownUnit),
+    closing: viewOf(closing),
+    size: opening.length + ownUnit.length + closing.length,
   }
 }
