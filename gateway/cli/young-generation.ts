@@ -4,7 +4,7 @@ import type { Millis } from '../../sync/contract/index.ts'
 
 /** How often the event loop is looked at, and the share of that time from which on it counts as busy. */
 const EVERY: Millis = 2000
-const BUSY = 0.85
+const BUSY = 0.65
 /** Looks in a row that must find it so: everybody is busy for a moment when a hundred devices come back. */
 const LOOKS = 2
 
