@@ -12,7 +12,6 @@ export {
 export { decodeEvent, type ThresholdEvent } from './event.ts'
 export { HEADERS, isFence, NDJSON } from './headers.ts'
 export { byLane, LANES, type Lane } from './lanes.ts'
-export type { LineBuffer } from './line-buffer.ts'
 export {
   decodeDeadLetter,
   decodeLine,
@@ -22,6 +21,7 @@ export {
   lineParts,
   readingOf,
 } from './line.ts'
+export type { LineBuffer } from './line-buffer.ts'
 export type { Quality, Reading, ReadingValue } from './reading.ts'
 export {
   deadLettersSubject,

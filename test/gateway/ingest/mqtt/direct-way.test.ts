@@ -363,7 +363,7 @@ describe('on the direct way', () => {
 describe('plain publishes of a client', () => {
   test('are answered in one write, in their order, when the acceptor is done with all of them', async () => {
     const { acceptor, connect } = await start()
-    acceptor.plain = true
+    acceptor.plain = 'together'
     acceptor.auto = false
     const device = await connect()
     device.peer.push(Buffer.concat([1, 2, 3].map((id) => publishPacket({ qos: 1, id, payload: `${id}` }))))
@@ -385,7 +385,7 @@ describe('plain publishes of a client', () => {
     const listener = await connect({ clientId: 'listener' })
     listener.peer.push(subscribePacket(['heard']))
     await vi.waitFor(() => expect(listener.packets(9)).toHaveLength(1), PATIENCE)
-    acceptor.plain = true
+    acceptor.plain = 'together'
     acceptor.auto = false
     const device = await connect({ clientId: 'device' })
     device.peer.push(Buffer.concat([publishPacket({ qos: 1, id: 1 }), between]))
@@ -401,7 +401,7 @@ describe('plain publishes of a client', () => {
 
   test('cut their connection once, and count one by one, when they are refused', async () => {
     const { acceptor, connect, counts } = await start()
-    acceptor.plain = true
+    acceptor.plain = 'together'
     acceptor.refuseWith = storeFull()
     const device = await connect()
     device.peer.push(Buffer.concat([1, 2, 3].map((id) => publishPacket({ qos: 1, id }))))
@@ -413,7 +413,7 @@ describe('plain publishes of a client', () => {
 
   test('keep their client from being read while too much of it is under way', async () => {
     const { acceptor, connect } = await start({ maxInflightBytes: 2_000 })
-    acceptor.plain = true
+    acceptor.plain = 'together'
     acceptor.auto = false
     const device = await connect()
     const large = (id: number) => publishPacket({ qos: 1, id, payload: 'x'.repeat(600) })

@@ -63,7 +63,9 @@ const another = (text: string): fc.Arbitrary<string> =>
     )
   })
 const sequences = everyday.chain((text) =>
-  fc.tuple(fc.constant(text), fc.array(another(text), { minLength: 3, maxLength: 6 })).map(([one, others]) => [one, ...others]),
+  fc
+    .tuple(fc.constant(text), fc.array(another(text), { minLength: 3, maxLength: 6 }))
+    .map(([one, others]) => [one, ...others]),
 )
 
 const shared = new PlainReadings()

@@ -15,8 +15,8 @@ export class FakeAcceptor implements Acceptor {
   atOnce = false
   /** With an error: every publish is refused with it. */
   refuseWith: StopAcceptingError | null = null
-  /** Takes what comes the direct way as plain readings, which are answered together. */
-  plain = false
+  /** Takes what comes the direct way as plain readings: not at all, answered one by one, or together. */
+  plain: 'never' | 'each' | 'together' = 'never'
   /** What becomes of every publish. */
   verdict: Verdict | undefined
   readonly received: Received[] = []
@@ -49,8 +49,10 @@ export class FakeAcceptor implements Acceptor {
     open: Batch | null,
     settled: (batch: Batch, error: Error | null) => void,
   ): Batch | null {
-    if (!this.plain) return null
-    const batch = open instanceof FakeBatch && !open.answered ? open : new FakeBatch()
+    // They are never answered before this returns.
+    if (this.plain === 'never' || this.atOnce) return null
+    const goesOn = this.plain === 'together' && open instanceof FakeBatch && !open.answered
+    const batch = goesOn ? open : new FakeBatch()
     // A copy: what it lies in is valid during the call only.
     const payload = Buffer.from(data.subarray(payloadStart, end))
     batch.publishes++

@@ -29,8 +29,10 @@ const PUBREL = 6
  * - `frame by frame`: a chunk brings at most one frame to its end, and nothing follows until all its effects are over.
  * - `as it comes`: as the script cuts it, several frames in a chunk, so that they are under way together. What the outcome rightly depends
  *   on the moment for (SUBSCRIBE, PUBREL, the end of a connection) waits until nothing is with the acceptor.
+ * - `one listener after the other`: frame by frame, but that what changes who listens waits until nothing is with the acceptor: whether somebody
+ *   hears what came before is open.
  */
-export type Pace = 'frame by frame' | 'as it comes'
+export type Pace = 'frame by frame' | 'one listener after the other' | 'as it comes'
 
 /** What one connection got to see in one step. */
 export interface Seen {
@@ -55,6 +57,7 @@ export interface Transcript {
 
 interface Connection {
   number: number
+  clientId: string
   client: RawClient
   /** The server's end. */
   far: Socket
@@ -71,6 +74,9 @@ interface Connection {
  */
 export const RESERVED_IDS = 0x7000
 
+/** How publishes come to the acceptor; `plain`: the direct way, and those that nobody listens to as plain readings. */
+export type Way = 'library' | 'direct' | 'plain'
+
 const isReserved = (topic: string): boolean => topic.startsWith('$SYS/') || topic.startsWith('$tidegate/')
 
 /** Turns of the event loop without any effect after which there will be none: the library never waits for more than a few. */
@@ -80,7 +86,7 @@ const PATIENCE_MS = 20_000
 const clientId = (client: number): string => `c${client}`
 
 /** Plays a script against a server, with real sockets, and says everything that could be seen. */
-export async function play(script: Script, pace: Pace, directWay: boolean): Promise<Transcript> {
+export async function play(script: Script, pace: Pace, way: Way): Promise<Transcript> {
   // The library begins each connection's packet identifiers at random.
   const random = vi.spyOn(Math, 'random').mockReturnValue((script.lastId - 0.5) / 65_535)
   const far: Socket[] = []
@@ -90,7 +96,7 @@ export async function play(script: Script, pace: Pace, directWay: boolean): Prom
   const sockets = channel('net.server.socket')
   sockets.subscribe(accepted)
   try {
-    return await new Player(script, pace, far).play(directWay)
+    return await new Player(script, pace, far).play(way)
   } finally {
     sockets.unsubscribe(accepted)
     random.mockRestore()
@@ -117,13 +123,14 @@ class Player {
     this.#openings = [...script.openings]
   }
 
-  async play(directWay: boolean): Promise<Transcript> {
+  async play(way: Way): Promise<Transcript> {
     const { steps, answers, closesBusy, maxInflightBytes } = this.#script
     // A machine that stands still for a while ends no connection.
     const patient = { connectTimeout: 2 * PATIENCE_MS, drainTimeout: 2 * PATIENCE_MS, closeGrace: PATIENCE_MS }
     const limits = { ...defaultMqttLimits, maxInflightBytes, ...patient }
-    const { server, acceptor, port, counts } = await openServer({ directWay, limits })
+    const { server, acceptor, port, counts } = await openServer({ directWay: way !== 'library', limits })
     this.#acceptor = acceptor
+    if (way === 'plain') acceptor.plain = 'each'
     this.#port = port
     acceptor.auto = answers !== 'as told'
     acceptor.atOnce = answers === 'at once'
@@ -137,7 +144,7 @@ class Player {
       }
       this.#step++
       const failed = counts()['clients.failed'] ?? 0
-      if (!closesBusy || this.#pace === 'as it comes') await this.#drain()
+      if (!closesBusy || this.#pace !== 'frame by frame') await this.#drain()
       const closing = server.close().then(() => {
         closed = true
       })
@@ -191,6 +198,13 @@ class Player {
       await this.#chunks(connection, oneEach(bytes, cuts))
       return
     }
+    if (this.#pace === 'one listener after the other') {
+      for (const frame of frames) {
+        if (frame.kind === 'subscribe' || frame.kind === 'unsubscribe') await this.#drain()
+        await this.#chunks(connection, oneEach([this.#bytesOf(frame, client, connection)], cuts))
+      }
+      return
+    }
     let together: Buffer[] = []
     for (const frame of frames) {
       const bytes = this.#bytesOf(frame, client, connection)
@@ -241,7 +255,7 @@ class Player {
   }
 
   async #receive(connection: Connection): Promise<void> {
-    if (this.#pace === 'as it comes') await this.#drain()
+    if (this.#pace !== 'frame by frame') await this.#drain()
     const due: Array<[id: number, bytes: Buffer]> = []
     const { packets } = connection.client
     for (; connection.answered < packets.length; connection.answered++) {
@@ -260,7 +274,7 @@ class Player {
 
   async #end({ client, how, publishes, malformed, next }: Step & { kind: 'end' }): Promise<void> {
     const connection = await this.#connected(client)
-    if (this.#pace === 'as it comes') await this.#drain()
+    if (this.#pace !== 'frame by frame') await this.#drain()
     if (how === 'refusal' && this.#acceptor.auto) this.#acceptor.refuseWith = storeFull()
     await this.#chunks(
       connection,
@@ -304,7 +318,7 @@ class Player {
 
   async #connect(client: number): Promise<Connection> {
     const { connect, eager } = this.#openings[client] ?? { connect: {}, eager: [] }
-    if (this.#pace === 'as it comes') await this.#drain()
+    if (this.#pace !== 'frame by frame') await this.#drain()
     const raw = await RawClient.open({ host: '127.0.0.1', port: this.#port })
     raw.socket.setNoDelay(true)
     const port = raw.socket.localPort
@@ -314,7 +328,10 @@ class Player {
     }, PATIENCE)
     const far = this.#far.find(isFar) as Socket
     const number = this.#connections.length
-    const connection: Connection = { number, client: raw, far, told: 0, ended: false, answered: 0 }
+    const connection: Connection = {
+      ...{ number, clientId: clientId(client), client: raw, far },
+      ...{ told: 0, ended: false, answered: 0 },
+    }
     this.#connections.push(connection)
     this.#current[client] = connection
     const will = connect.will && {
@@ -322,7 +339,7 @@ class Player {
       topic: ownTopic(`${connect.will.topic}`, client, connect.will.retain),
     }
     const first = connectPacket({ ...connect, clientId: clientId(client), ...(will && { will }) })
-    const more = this.#pace === 'as it comes' ? [] : eager
+    const more = this.#pace !== 'frame by frame' ? [] : eager
     raw.send(first, ...more.map((frame) => this.#bytesOf(frame, client, connection)))
     await this.#settle()
     return connection
@@ -396,7 +413,11 @@ class Player {
       if (packets.length > 0 || ended) seen.push({ step, connection: connection.number, packets, ended })
       connection.told = connection.client.closed ? Number.POSITIVE_INFINITY : connection.client.packets.length
     }
-    for (const publish of this.#acceptor.received.slice(accepted.length)) accepted.push({ step, publish })
+    for (const publish of this.#acceptor.received.slice(accepted.length)) {
+      // Who sent it is not said of a plain one.
+      const from = publish.clientId || (this.#ownerOf(publish)?.clientId ?? '')
+      accepted.push({ step, publish: Object.assign(publish, { clientId: from }) })
+    }
   }
 }
 
