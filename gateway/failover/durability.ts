@@ -7,14 +7,17 @@ export interface DurabilityHost {
   /** One past the newest own record of a lane on disk. */
   durable(lane: Lane): Offset
   /** Something that was to be replicated was answered while no peer was in step. */
-  answeredAlone(refused: boolean): void
+  answeredAlone(refused: boolean, publishes: number): void
 }
 
 type Callback = (error: Error | null) => void
 
+const one = (): number => 1
+
 interface Waiting {
   heads: Readonly<Record<Lane, Offset>> | null
   callback: Callback
+  publishes: () => number
 }
 
 /**
@@ -48,19 +51,23 @@ export class ReplicatedDurability {
     return this.alone && this.#whenAlone === 'refuse'
   }
 
-  /** Calls back when everything appended so far is durable. */
-  whenDurable(durability: Durability, callback: Callback): void {
+  /**
+   * Calls back when everything appended so far is durable.
+   *
+   * @param publishes how many are answered by that, asked when they are
+   */
+  whenDurable(durability: Durability, callback: Callback, publishes = one): void {
     if (durability === 'local' && this.#waiting.length === 0) {
       // Nothing waits for a peer, but something may begin to while the disk writes.
       this.#host.whenDurable((error) =>
-        this.#waiting.length > 0 ? this.#enqueue(null, callback, error) : callback(error),
+        this.#waiting.length > 0 ? this.#enqueue(null, callback, error, publishes) : callback(error),
       )
       return
     }
     this.#host.whenDurable((error) => {
       // All of the commit: what was appended behind the question counts as asked about, too.
       const heads = durability === 'local' ? null : byLane((lane) => this.#host.durable(lane))
-      this.#enqueue(heads, callback, error)
+      this.#enqueue(heads, callback, error, publishes)
     })
   }
 
@@ -75,12 +82,12 @@ export class ReplicatedDurability {
     if (this.#peers.delete(peer)) this.#answer()
   }
 
-  #enqueue(heads: Waiting['heads'], callback: Callback, error: Error | null): void {
+  #enqueue(heads: Waiting['heads'], callback: Callback, error: Error | null, publishes: () => number): void {
     if (error) {
       callback(error)
       return
     }
-    this.#waiting.push({ heads, callback })
+    this.#waiting.push({ heads, callback, publishes })
     this.#answer()
   }
 
@@ -88,9 +95,9 @@ export class ReplicatedDurability {
     let count = 0
     while (this.#isDone(this.#waiting[count])) count++
     if (count === 0) return
-    for (const { heads, callback } of this.#waiting.splice(0, count)) {
+    for (const { heads, callback, publishes } of this.#waiting.splice(0, count)) {
       const refuses = heads !== null && this.refuses
-      if (heads !== null && this.alone) this.#host.answeredAlone(refuses)
+      if (heads !== null && this.alone) this.#host.answeredAlone(refuses, publishes())
       callback(refuses ? alone() : null)
     }
   }

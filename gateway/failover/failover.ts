@@ -54,7 +54,7 @@ export interface FailoverParts {
   clock: Clock
   random: Random
   events: FailoverEvents
-  count(counter: FailoverCounter): void
+  count(counter: FailoverCounter, by?: number): void
   /** Makes events durable that were decided here without a reading of the own lane. */
   tell(events: readonly ThresholdEvent[]): void
 }
@@ -155,7 +155,7 @@ export class Failover {
       {
         whenDurable: (callback) => outbox.whenDurable(callback),
         durable: (lane) => outbox.durable(lane),
-        answeredAlone: (refused) => count(refused ? 'failover.refused' : 'failover.alone'),
+        answeredAlone: (refused, publishes) => count(refused ? 'failover.refused' : 'failover.alone', publishes),
       },
       settings.whenAlone,
     )
@@ -381,7 +381,7 @@ export class Failover {
       get commit() {
         return outbox.commit
       },
-      whenDurable: (callback, how = settings.durability) => durability.whenDurable(how, callback),
+      whenDurable: (callback, how = settings.durability, publishes) => durability.whenDurable(how, callback, publishes),
     }
   }
 

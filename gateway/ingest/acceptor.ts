@@ -15,6 +15,8 @@ export interface Publish {
   received: Millis
   /** What MQTT 5 says about a message beside topic and payload; absent where nothing was said. */
   said?: Said
+  /** `acceptPlain` was asked before, and has not taken it. */
+  offered?: true
 }
 
 /** Properties of a message (MQTT 5 §3.3.2.3) that concern what becomes of it. */

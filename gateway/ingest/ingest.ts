@@ -26,8 +26,11 @@ export interface Journal {
   appendReserved(lane: Lane): Offset
   /** Tells commits apart: what is appended while it is the same becomes durable together. */
   readonly commit: symbol
-  /** @param durability how durable; as is configured for the gateway unless said */
-  whenDurable(callback: (error: Error | null) => void, durability?: Durability): void
+  /**
+   * @param durability how durable; as is configured for the gateway unless said
+   * @param publishes how many are answered by that, asked when they are; 1 unless said
+   */
+  whenDurable(callback: (error: Error | null) => void, durability?: Durability, publishes?: () => number): void
 }
 
 /** The deterministic side of ingest. */
@@ -192,15 +195,19 @@ export class Ingest implements Acceptor {
   #openBatch(durability: Durability | undefined, settled: (batch: Batch, error: Error | null) => void): OpenBatch {
     const { journal, count } = this.#parts
     const batch = new OpenBatch(journal.commit, durability)
-    journal.whenDurable((error) => {
-      const { publishes, bytes } = batch
-      this.#admission.leave(bytes, publishes)
-      count('publishes', publishes)
-      count('readings', publishes)
-      if (error) count('refused', publishes)
-      settled(batch, error)
-      if (this.#queue.length > 0) this.#drain()
-    }, durability)
+    journal.whenDurable(
+      (error) => {
+        const { publishes, bytes } = batch
+        this.#admission.leave(bytes, publishes)
+        count('publishes', publishes)
+        count('readings', publishes)
+        if (error) count('refused', publishes)
+        settled(batch, error)
+        if (this.#queue.length > 0) this.#drain()
+      },
+      durability,
+      () => batch.publishes,
+    )
     return batch
   }
 
@@ -225,7 +232,7 @@ export class Ingest implements Acceptor {
       unreleased.add(clientId, messageId, received)
     }
     if (match === null) return this.#keepDeadLetter(publish, unknownTopic(publish.topic), false)
-    if (said === undefined) {
+    if (said === undefined && publish.offered !== true) {
       const span = { data: payload, view: viewOf(payload), payloadStart: 0, end: payload.length, dup }
       if (this.#storePlain(match, span, received)) {
         count('readings')

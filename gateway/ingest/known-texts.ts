@@ -1,4 +1,4 @@
-import { sameBytes, viewOf } from './words.ts'
+import { keptView, sameBytes } from './words.ts'
 
 /** A text and its bytes. */
 export interface KnownText {
@@ -32,8 +32,8 @@ export class KnownTexts {
   /** Remembers `data[start..end)`, which has to be valid UTF-8. */
   learn(data: DataView, start: number, end: number): KnownText {
     // A copy: a view would keep the whole chunk alive.
-    const bytes = Buffer.from(new Uint8Array(data.buffer, data.byteOffset + start, end - start))
-    const known = { bytes: viewOf(bytes), length: bytes.length, text: bytes.toString('utf8') }
+    const bytes = Buffer.from(data.buffer, data.byteOffset + start, end - start)
+    const known = { bytes: keptView([bytes]), length: bytes.length, text: bytes.toString('utf8') }
     this.#slots[this.#slot(data, start, end)] = known
     return known
   }

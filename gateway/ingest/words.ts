@@ -10,6 +10,17 @@ export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView
   return new DataView(buffer, byteOffset, byteLength)
 }
 
+/** A copy of all of them, one behind the other, in memory of its own: a piece of a pool would keep the whole pool alive. */
+export function keptView(parts: readonly Uint8Array[]): DataView {
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return viewOf(bytes)
+}
+
 /** Whether `one[at..at+length)` and `other[from..from+length)` are the same; both have to lie within their views. */
 export function sameBytes(one: DataView, at: number, other: DataView, from: number, length: number): boolean {
   if (length < WORD) {

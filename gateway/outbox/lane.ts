@@ -80,7 +80,7 @@ export class LaneState {
 
   /** Adds one record (a line without its newline) to the next commit. */
   append(line: string): Offset {
-    // Counted in UTF-16 units: the limit is about the size of a write, not about any format.
+    // A character of a string may be three bytes: the limit is about the size of a write, not about any format.
     this.#gatherFor(line.length).add(line)
     return this.#next++
   }

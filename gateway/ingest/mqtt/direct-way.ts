@@ -88,7 +88,8 @@ export class DirectWay implements FrameSink {
     }
     this.#now ??= clock.now()
     const received = this.#now
-    if (!local.isHeard(topic, qos === 0 ? 0 : 1)) {
+    const offered = !local.isHeard(topic, qos === 0 ? 0 : 1)
+    if (offered) {
       const batch = acceptor.acceptPlain(frame, received, this.#batch, this.#settled)
       if (batch !== null) {
         this.#batch = batch
@@ -109,6 +110,7 @@ export class DirectWay implements FrameSink {
       messageId: packetId,
       received,
     }
+    if (offered) publish.offered = true
     connection.hold(payload.length + PUBLISH_OVERHEAD)
     gate.enter()
     acceptor.accept(publish, (error) => this.#answer(client, connection, publish, error))

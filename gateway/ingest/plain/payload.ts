@@ -39,6 +39,9 @@ const LONGEST_KEY = 32
 /** Below this, JSON writes a number with an exponent (ECMA-262 Number::toString). */
 const SMALLEST = 1e-6
 
+/** No place in the data. */
+const NONE = -1
+
 const UNKNOWN = -1
 const UNREADABLE = -2
 
@@ -71,8 +74,6 @@ export class PlainPayload {
     this.#end = end
     this.#at = start
     const plain = data[start] === OPEN ? this.#object() : this.#value(FIELD.value) && this.#at === end
-    // Or it would keep the chunk alive.
-    this.#data = NOTHING
     return plain && (this.kinds[FIELD.value] ?? 0) !== KIND.none
   }
 
@@ -199,17 +200,17 @@ export class PlainPayload {
     const start = data[begin] === MINUS ? begin + 1 : begin
     let at = start
     let digits = 0
-    let point = 0
+    let point = NONE
     for (; at < end; at++) {
       const byte = data[at] ?? 0
       if (byte >= ZERO && byte <= NINE) digits = digits * 10 + (byte - ZERO)
-      else if (byte === POINT && point === 0) point = at
+      else if (byte === POINT && point === NONE) point = at
       else break
     }
-    const whole = (point === 0 ? at : point) - start
-    const decimals = point === 0 ? 0 : at - point - 1
+    const whole = (point === NONE ? at : point) - start
+    const decimals = point === NONE ? 0 : at - point - 1
     if (whole === 0 || (whole > 1 && data[start] === ZERO)) return false
-    if ((point !== 0 && decimals === 0) || whole + decimals > EXACT_DIGITS) return false
+    if ((point !== NONE && decimals === 0) || whole + decimals > EXACT_DIGITS) return false
     this.#at = at
     if (field < 0) return true
     const size = decimal(digits, decimals)
@@ -221,7 +222,7 @@ export class PlainPayload {
     } else if (size < SMALLEST) return false
     else {
       let last = at
-      if (point !== 0) {
+      if (point !== NONE) {
         while (data[last - 1] === ZERO) last--
         if (last - 1 === point) last--
       }

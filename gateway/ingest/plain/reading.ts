@@ -1,4 +1,4 @@
-import type { LineBuffer, Millis, Quality, Reading } from '../../../sync/contract/index.ts'
+import type { Bytes, LineBuffer, Millis, Quality, Reading } from '../../../sync/contract/index.ts'
 import { MAX_ID } from '../decode/limits.ts'
 import { readTime } from '../decode/time.ts'
 import { KnownTexts } from '../known-texts.ts'
@@ -54,6 +54,9 @@ interface Memory {
 const MOST_MISSES = 4
 const TRY_AGAIN_AFTER = 64
 
+/** There may be as many of them as there are topics. */
+const LONGEST_REMEMBERED: Bytes = 512
+
 /**
  * Plain readings, one after the other: from the bytes of a payload to a reading, and from there to its line, copying what the line
  * has in common with the payload, or with the line before. What comes out is what `decodePayload` and `encodeLine` make of it.
@@ -96,15 +99,18 @@ export class PlainReadings {
     this.#view = view
     this.#start = start
     this.#end = end
+    this.#shape = null
+    this.#timeDigits = null
     const memory = this.#memories.get(match)
     const shape = memory?.shape ?? null
     if (memory !== undefined && shape?.read(this.#payload, data, view, start, end)) {
-      memory.misses = 0
-      this.#shape = shape
-      return this.#another(shape.reading, received, limits)
+      const reading = this.#another(shape.reading, received, limits)
+      if (reading !== null) {
+        memory.misses = 0
+        this.#shape = shape
+        return reading
+      }
     }
-    this.#shape = null
-    this.#timeDigits = null
     return this.#payload.read(data, start, end) ? this.#fresh(match, received, limits) : null
   }
 
@@ -193,7 +199,7 @@ export class PlainReadings {
     const start = into.length
     const spots = this.#writeAll(match, digits, life, into)
     // An id is another one every time, and so is a time that has to be worked out.
-    if (reading.id === undefined && this.#timeDigits === null)
+    if (reading.id === undefined && this.#timeDigits === null && this.#end - this.#start <= LONGEST_REMEMBERED)
       this.#remember(match, reading, life, into.bytes.subarray(start, into.length), spots)
   }
 
@@ -258,11 +264,11 @@ export class PlainReadings {
 
   #isDevice({ bytes }: TopicMatch): boolean {
     const { kinds, starts, ends } = this.#payload
+    const device = bytes?.device ?? null
     const start = starts[FIELD.device] ?? 0
     const length = (ends[FIELD.device] ?? 0) - start
-    if (bytes === null || kinds[FIELD.device] !== KIND.text || length !== bytes.deviceEnd - bytes.deviceStart)
-      return false
-    return sameBytes(this.#view, start, bytes.opening, bytes.deviceStart, length)
+    if (device === null || kinds[FIELD.device] !== KIND.text || length !== device.byteLength) return false
+    return sameBytes(this.#view, start, device, 0, length)
   }
 
   /** The device's time; null when it is not plainly milliseconds, or absurd. */

@@ -1,5 +1,5 @@
 import type { LineBuffer, Reading } from '../../../sync/contract/index.ts'
-import { copyBytes, sameBytes, viewOf } from '../words.ts'
+import { copyBytes, keptView, sameBytes } from '../words.ts'
 import { type Field, type PlainPayload, RECEIVED } from './payload.ts'
 
 type NumberField = Field | typeof RECEIVED
@@ -40,7 +40,7 @@ export class Shape {
   ) {
     this.reading = reading
     this.life = life
-    this.#bytes = viewOf(Buffer.concat([payload.bytes, line.bytes]))
+    this.#bytes = keptView([payload.bytes, line.bytes])
     this.#payload = frameOf(payload.spots, 0, payload.bytes.length)
     this.#line = frameOf(line.spots, payload.bytes.length, line.bytes.length)
   }

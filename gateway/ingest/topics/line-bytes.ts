@@ -1,13 +1,12 @@
 import { type Bytes, lineParts } from '../../../sync/contract/index.ts'
-import { viewOf } from '../words.ts'
+import { keptView } from '../words.ts'
 
 /** Pieces that the lines of one topic's readings have in common, as bytes. */
 export interface LineBytes {
   /** Up to and with the key `value`. */
   readonly opening: DataView
-  /** Where in `opening` the name of the device stands; both 0 when it does not stand there as it is. */
-  readonly deviceStart: number
-  readonly deviceEnd: number
+  /** The name of the device as it stands in JSON; null when it stands there otherwise. */
+  readonly device: DataView | null
   /** The template's unit with its key. */
   readonly unit: DataView
   /** From the key `labels` on, or from the bracket. */
@@ -15,8 +14,6 @@ export interface LineBytes {
   /** Of all three. */
   readonly size: Bytes
 }
-
-const BEFORE_DEVICE = '{"device":"'
 
 export function lineBytes(
   device: string,
@@ -28,13 +25,16 @@ export function lineBytes(
   const opening = Buffer.from(`${prefix}"value":`)
   const ownUnit = Buffer.from(unit === null ? '' : `,"unit":${JSON.stringify(unit)}`)
   const closing = Buffer.from(labels === null ? '}\n' : `,"labels":${labelsText}}\n`)
-  const isPlain = prefix.startsWith(`${BEFORE_DEVICE}${device}"`)
+  const own = Buffer.from(device)
+  const isPlain = prefix.startsWith(`{"device":"${device}"`)
+  const view = keptView([opening, ownUnit, closing, own])
+  const piece = (at: number, length: number): DataView => new DataView(view.buffer, at, length)
+  const size = opening.length + ownUnit.length + closing.length
   return {
-    opening: viewOf(opening),
-    deviceStart: isPlain ? BEFORE_DEVICE.length : 0,
-    deviceEnd: isPlain ? BEFORE_DEVICE.length + Buffer.byteLength(device) : 0,
-    unit: viewOf(ownUnit),
-    closing: viewOf(closing),
-    size: opening.length + ownUnit.length + closing.length,
+    opening: piece(0, opening.length),
+    device: isPlain ? piece(size, own.length) : null,
+    unit: piece(opening.length, ownUnit.length),
+    closing: piece(opening.length + ownUnit.length, closing.length),
+    size,
   }
 }

@@ -20,8 +20,8 @@ class Disk {
 
   readonly alone: string[] = []
 
-  answeredAlone(refused: boolean): void {
-    this.alone.push(refused ? 'refused' : 'answered')
+  answeredAlone(refused: boolean, publishes: number): void {
+    for (let i = 0; i < publishes; i++) this.alone.push(refused ? 'refused' : 'answered')
   }
 
   write(error: Error | null = null): void {
@@ -91,6 +91,19 @@ describe('a publish that is to be replicated', () => {
     publish('c', 'local')
     disk.write()
     expect(answers).toEqual(['a refused', 'b refused', 'c'])
+  })
+
+  it('counts as many as it is when it is many that are answered together', () => {
+    const { disk, durability } = gateway()
+    let publishes = 1
+    durability.whenDurable(
+      'replicated',
+      () => undefined,
+      () => publishes,
+    )
+    publishes = 3
+    disk.write()
+    expect(disk.alone).toEqual(['answered', 'answered', 'answered'])
   })
 
   it('keeps its place before one that waits for the own disk only', () => {

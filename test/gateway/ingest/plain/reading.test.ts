@@ -75,19 +75,22 @@ interface Circumstances {
   life?: number
   received?: number
   plain?: PlainReadings
+  /** Whether it is a part of a chunk. */
+  around?: boolean
 }
 
 /** Reads a payload that lies somewhere in a chunk; null when it is not plain. */
 function read(
   payload: Buffer | string,
-  { topic = TEMP, life = 1, received = RECEIVED, plain = shared }: Circumstances = {},
+  { topic = TEMP, life = 1, received = RECEIVED, plain = shared, around = true }: Circumstances = {},
 ): { reading: Reading; line: string } | null {
   const bytes = Buffer.from(payload)
   // What is around it would go on with a number, a text or an object.
-  const data = Buffer.concat([Buffer.from('1"'), bytes, Buffer.from('0"}')])
-  const end = 2 + bytes.length
+  const before = Buffer.from(around ? '1"' : '')
+  const data = Buffer.concat([before, bytes, Buffer.from(around ? '0"}' : '')])
+  const [start, end] = [before.length, before.length + bytes.length]
   const view = viewOf(data)
-  const reading = plain.read(topic, data, view, 2, end, received, LIMITS)
+  const reading = plain.read(topic, data, view, start, end, received, LIMITS)
   if (reading === null) return null
   const room = Buffer.alloc(5 + plain.room(topic), '.')
   const into = { bytes: room, view: viewOf(room), length: 5 }
@@ -109,34 +112,58 @@ function isDecoded(payload: Buffer, circumstances: Circumstances): boolean {
 }
 
 describe('a plain reading', () => {
-  it('is that also when it is like the one before, but for its numbers', () => {
+  it('is that also when it is like the one before of its topic, but for its numbers, whatever came of others meanwhile', () => {
     let [taken, again] = [0, 0]
+    const sent = fc.array(fc.tuple(sequences, topics), { minLength: 1, maxLength: 3 })
+    const rest = fc.array(fc.tuple(fc.nat(2), fc.constantFrom(1, 1, 1, 2), fc.nat(2), fc.boolean()), { minLength: 12 })
     fc.assert(
-      fc.property(
-        sequences,
-        topics,
-        fc.array(fc.tuple(fc.constantFrom(1, 1, 1, 2), fc.nat(2)), { minLength: 7 }),
-        (texts, topic, rest) => {
-          const plain = new PlainReadings()
-          for (const [i, text] of texts.entries()) {
-            const [life = 1, later = 0] = rest[i] ?? []
-            if (!isDecoded(Buffer.from(text), { topic, plain, life, received: RECEIVED + later })) continue
-            taken++
-            if (i > 0) again++
-          }
-        },
-      ),
-      { numRuns: 5000 },
+      fc.property(sent, rest, (devices, turns) => {
+        const plain = new PlainReadings()
+        const next = devices.map(() => 0)
+        for (const [turn, life, later, around] of turns) {
+          const n = turn % devices.length
+          const [texts, topic] = devices[n] ?? [[], TEMP]
+          const i = next[n] ?? 0
+          next[n] = i + 1
+          const text = texts[i % texts.length] ?? ''
+          if (!isDecoded(Buffer.from(text), { topic, plain, life, around, received: RECEIVED + later })) continue
+          taken++
+          if (i > 0) again++
+        }
+      }),
+      { numRuns: 3000 },
     )
-    expect(taken).toBeGreaterThan(2500)
-    expect(again).toBeGreaterThan(1000)
+    expect(taken).toBeGreaterThan(3000)
+    expect(again).toBeGreaterThan(2000)
+  })
+
+  it('is that also of a topic whose device takes to saying its time in another way', () => {
+    const plain = new PlainReadings()
+    for (const time of ['1767225600000', '1767225600001', '1767225601', '1767225602', '1767225600003'])
+      expect(isDecoded(Buffer.from(`{"value":1,"time":${time}}`), { plain })).toBe(true)
+  })
+
+  it('holds no large payload for its topic', () => {
+    const plain = new PlainReadings()
+    const text = `{"value":1,"note":"${'x'.repeat(60_000)}"}`
+    const before = process.memoryUsage().arrayBuffers
+    const topicsHeard = Array.from({ length: 1000 }, (_, i) => match('sensors/{device}/{metric}', `sensors/d${i}/temp`))
+    const payload = Buffer.from(text)
+    const view = viewOf(payload)
+    const room = Buffer.alloc(70_000)
+    for (const topic of topicsHeard) {
+      const reading = plain.read(topic, payload, view, 0, payload.length, RECEIVED, LIMITS)
+      if (reading === null) throw new Error('expected a plain reading')
+      plain.write(topic, reading, 1, { bytes: room, view: viewOf(room), length: 0 })
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000)
   })
 
   it('is what the decoder makes of the payload, and so is its line, for whatever comes', () => {
     let taken = 0
     fc.assert(
-      fc.property(anything, topics, fc.constantFrom(1, 1, 2, 4711), (payload, topic, life) => {
-        if (isDecoded(payload, { topic, life })) taken++
+      fc.property(anything, topics, fc.constantFrom(1, 1, 2, 4711), fc.boolean(), (payload, topic, life, around) => {
+        if (isDecoded(payload, { topic, life, around })) taken++
       }),
       { numRuns: 20_000 },
     )
@@ -191,6 +218,7 @@ describe('a plain reading', () => {
     ['a zero in front', '07'],
     ['a point at the end', '7.'],
     ['a point in front', '.7'],
+    ['nothing but a point', '.'],
     ['two points', '1.2.3'],
     ['a sign', '+7'],
     ['blanks around a number', ' 7'],
@@ -209,6 +237,7 @@ describe('a plain reading', () => {
     ['labels', '{"value":1,"labels":{}}'],
     ['labels that are none', '{"value":1,"labels":3}'],
     ['another device', '{"value":1,"device":"d2"}'],
+    ['a device without a name', '{"value":1,"device":""}', match('u/{device}/{metric}', 'u/d"1/temp')],
     ['another device of the same beginning', '{"value":1,"device":"d1x"}'],
     ['a device that is none', '{"value":1,"device":1}'],
     ['a time that is none', '{"value":1,"time":"yesterday"}'],
@@ -239,5 +268,6 @@ describe('a plain reading', () => {
     ['something behind', '{"value":1} 2'],
   ])('is not read from %s: the decoder decides', (_, text, topic = TEMP) => {
     expect(read(text, { topic })).toBeNull()
+    expect(read(text, { topic, around: false })).toBeNull()
   })
 })
