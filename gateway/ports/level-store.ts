@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { type BatchOperation, ClassicLevel } from 'classic-level'
+import { ClassicLevel } from 'classic-level'
 import { type Bytes, OperatorError } from '../../sync/contract/index.ts'
 import type { KeyRange, KeyValueStore, StoreOptions, WriteOp } from './disk.ts'
 
@@ -177,7 +177,13 @@ class LevelStore implements KeyValueStore {
 
   async write(ops: readonly WriteOp[], options: { sync: boolean }): Promise<void> {
     try {
-      await this.#db.batch(ops as BatchOperation<Level, Buffer, Buffer>[], options)
+      // Op by op, because an array of ops costs twice as much: every property of every one is asked for through the binding.
+      const batch = this.#db.batch()
+      for (const op of ops) {
+        if (op.type === 'put') batch.put(op.key, op.value)
+        else batch.del(op.key)
+      }
+      await batch.write(options)
     } catch (error) {
       // A compaction met a damaged table: LevelDB refuses every write from there on.
       throw isDamage(error) ? damaged(this.#db.location, error) : error
