@@ -1,4 +1,4 @@
 /** From publishes to durable records. */
-export type { Acceptor, Done, Publish, Said, Verdict } from './acceptor.ts'
+export type { Acceptor, Batch, Done, Publish, Said, Verdict } from './acceptor.ts'
 export { Ingest, type IngestCounter, type Journal } from './ingest.ts'
 export { Unreleased } from './unreleased.ts'

@@ -1,5 +1,6 @@
 import { type Core, type CoreSettings, startCore } from '../../gateway/core.ts'
 import type { SimulatedPeers } from '../../gateway/failover/link/index.ts'
+import type { Batch } from '../../gateway/ingest/index.ts'
 import type { Log } from '../../gateway/observe/index.ts'
 import { MemoryDisk } from '../../gateway/ports/index.ts'
 import { describeError, type Millis } from '../../sync/contract/index.ts'
@@ -141,21 +142,34 @@ export class SimulatedGateway implements Door {
       onClosed()
     }
     this.#closers.add(closed)
+    // What the direct way of a broker does: what is plain is answered with its batch, everything else by itself, all in their order.
+    let batch: Batch | null = null
+    let packetId = 0
+    const waiting = new Map<number, (error: Error | null) => void>()
+    const answer = (id: number, error: Error | null): void => {
+      const acked = waiting.get(id)
+      waiting.delete(id)
+      // A process that has ended says nothing any more.
+      if (this.#core === core) acked?.(error)
+    }
+    const settled = ({ packetIds }: Batch, error: Error | null): void => {
+      for (const id of packetIds) answer(id, error)
+    }
     return {
       publish: (payload, dup, acked) => {
-        const publish = {
-          clientId: client,
-          topic: `sensors/${client}/m`,
-          payload: Buffer.from(payload),
-          qos: 1 as const,
-          dup,
-        }
+        const data = Buffer.from(payload)
+        const publish = { topic: `sensors/${client}/m`, qos: 1 as const, dup }
         stall.pass(() => {
           if (this.#core !== core) return
-          core.acceptor.accept({ ...publish, messageId: 1, received: clock.now() + this.skew }, (error) => {
-            // A process that has ended says nothing any more.
-            if (this.#core === core) acked(error)
-          })
+          const id = ++packetId
+          waiting.set(id, acked)
+          const received = clock.now() + this.skew
+          const view = new DataView(data.buffer, data.byteOffset, data.length)
+          const span = { ...publish, data, view, payloadStart: 0, end: data.length, packetId: id }
+          batch = core.acceptor.acceptPlain(span, received, batch, settled)
+          if (batch !== null) return
+          const whole = { ...publish, clientId: client, payload: data, messageId: id, received, offered: true as const }
+          core.acceptor.accept(whole, (error) => answer(id, error))
         })
       },
       close,
