@@ -93,6 +93,18 @@ describe('a publish that is to be replicated', () => {
     expect(answers).toEqual(['a refused', 'b refused', 'c'])
   })
 
+  it('is answered when the peer has its whole commit: more may have joined it since it was asked about', () => {
+    const { disk, durability, answers, publish } = gateway()
+    durability.stored('gw-b', at(0))
+    publish('a')
+    disk.appended++
+    disk.write()
+    durability.stored('gw-b', at(1))
+    expect(answers).toEqual([])
+    durability.stored('gw-b', at(2))
+    expect(answers).toEqual(['a'])
+  })
+
   it('counts as many as it is when it is many that are answered together', () => {
     const { disk, durability } = gateway()
     let publishes = 1

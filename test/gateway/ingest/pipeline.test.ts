@@ -6,7 +6,7 @@ import { SimulatedClock } from '../../../sync/runtime/index.ts'
 import { FaultyDisk } from '../../support/faulty-disk.ts'
 import { untilWith } from '../../support/until.ts'
 import { readLane } from '../outbox/support/lane.ts'
-import { openPipeline, type Pipeline, settle } from './support.ts'
+import { holdWrites, openPipeline, type Pipeline, settle } from './support.ts'
 
 async function world(options: Partial<Parameters<typeof openPipeline>[0]> = {}) {
   const memory = new MemoryDisk()
@@ -14,18 +14,6 @@ async function world(options: Partial<Parameters<typeof openPipeline>[0]> = {}) 
   const clock = new SimulatedClock()
   const pipeline = await openPipeline({ disk, clock, ...options })
   return { ...pipeline, memory, disk, clock }
-}
-
-/** Holds back all writes until the returned function is called. */
-function holdWrites(disk: FaultyDisk): () => void {
-  let letGo = (): void => {}
-  disk.gate = new Promise((resolve) => {
-    letGo = () => {
-      disk.gate = null
-      resolve()
-    }
-  })
-  return letGo
 }
 
 async function values({ outbox }: Pick<Pipeline, 'outbox'>): Promise<unknown[]> {

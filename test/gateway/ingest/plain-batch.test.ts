@@ -5,7 +5,7 @@ import { SimulatedClock } from '../../../sync/runtime/index.ts'
 import { FaultyDisk } from '../../support/faulty-disk.ts'
 import { untilWith } from '../../support/until.ts'
 import { readLane } from '../outbox/support/lane.ts'
-import { openPipeline, settle } from './support.ts'
+import { holdWrites, openPipeline, settle } from './support.ts'
 
 async function world(options: Partial<Parameters<typeof openPipeline>[0]> = {}) {
   const disk = new FaultyDisk(new MemoryDisk())
@@ -15,17 +15,7 @@ async function world(options: Partial<Parameters<typeof openPipeline>[0]> = {}) 
     ...(await readLane(pipeline.outbox.lane(lane), 0)).lines.values(),
   ]
   const values = async () => (await lines()).map((line) => decodeLine(line).value)
-  /** Holds back all writes until the returned function is called. */
-  const hold = (): (() => void) => {
-    let letGo = (): void => {}
-    disk.gate = new Promise((resolve) => {
-      letGo = () => {
-        disk.gate = null
-        resolve()
-      }
-    })
-    return letGo
-  }
+  const hold = () => holdWrites(disk)
   return { ...pipeline, disk, clock, lines, values, hold }
 }
 

@@ -12,6 +12,7 @@ import { ruleSetSchema } from '../../../gateway/rules/index.ts'
 import { StateMachine } from '../../../gateway/state/index.ts'
 import type { Millis } from '../../../sync/contract/index.ts'
 import { type SimulatedClock, systemRandom } from '../../../sync/runtime/index.ts'
+import type { FaultyDisk } from '../../support/faulty-disk.ts'
 import { OUTBOX_SETTINGS } from '../../support/outbox.ts'
 
 export interface Pipeline {
@@ -130,6 +131,18 @@ export async function openPipeline(options: {
     }
   }
   return { ingest, outbox, counts, answers, verdicts, publish, sender }
+}
+
+/** Holds back all writes until the returned function is called. */
+export function holdWrites(disk: FaultyDisk): () => void {
+  let letGo = (): void => {}
+  disk.gate = new Promise((resolve) => {
+    letGo = () => {
+      disk.gate = null
+      resolve()
+    }
+  })
+  return letGo
 }
 
 /** Everything that is ready to run has its turn. */
