@@ -96,7 +96,7 @@ export const mqtt = z
     ).optional(),
     directWay: z.boolean().prefault(true).meta({
       description:
-        'Publishes of MQTT 3.1.1 with QoS 0 or 1 go past the MQTT library, at several times its speed. What devices see is the same without it: to compare, and to rule it out when something is odd.',
+        'Publishes of MQTT 3.1.1 with QoS 0 or 1 go past the MQTT library, at up to three times its speed. What devices see is the same without it: to compare, and to rule it out when something is odd.',
     }),
     limits: limits.prefault({}).meta({ description: 'What one client, and all together, may ask for.' }),
   })
