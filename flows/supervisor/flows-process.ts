@@ -183,7 +183,7 @@ export class FlowsProcess {
   }
 
   #probe(signal: AbortSignal): Promise<FlowsState | null> {
-    return probe(this.#parts.target, this.#settings.probeWithin, signal)
+    return probe(this.#parts.target, this.#parts.clock, this.#settings.probeWithin, signal)
   }
 
   #up(state: FlowsState): void {

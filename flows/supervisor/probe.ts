@@ -1,4 +1,5 @@
 import type { Millis } from '../../sync/contract/index.ts'
+import { type Clock, withTimeLimit } from '../../sync/runtime/index.ts'
 
 /** Whether the flows run, as Node-RED itself says. */
 export interface FlowsState {
@@ -22,23 +23,25 @@ export interface ProbeTarget {
  * @returns null when there was no answer in time
  */
 export async function probe(
-  { url, token }: ProbeTarget,
+  target: ProbeTarget,
+  clock: Clock,
   within: Millis,
   signal: AbortSignal,
 ): Promise<FlowsState | null> {
   try {
-    const answer = await fetch(`${url}/tidegate/state`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.any([AbortSignal.timeout(within), signal]),
-    })
-    if (!answer.ok) {
-      await answer.body?.cancel()
-      // It serves, but our nodes are not there to say more.
-      return { flows: 'unknown', reason: `the nodes of Tidegate did not load (${answer.status})` }
-    }
-    const { flows, reason } = (await answer.json()) as Partial<FlowsState>
-    return { flows: flows ?? 'unknown', reason: reason ?? null }
+    return await withTimeLimit(clock, within, signal, (limited) => ask(target, limited))
   } catch {
     return null
   }
+}
+
+async function ask({ url, token }: ProbeTarget, signal: AbortSignal): Promise<FlowsState> {
+  const answer = await fetch(`${url}/tidegate/state`, { headers: { authorization: `Bearer ${token}` }, signal })
+  if (!answer.ok) {
+    await answer.body?.cancel()
+    // It serves, but our nodes are not there to say more.
+    return { flows: 'unknown', reason: `the nodes of Tidegate did not load (${answer.status})` }
+  }
+  const { flows, reason } = (await answer.json()) as Partial<FlowsState>
+  return { flows: flows ?? 'unknown', reason: reason ?? null }
 }

@@ -5,6 +5,7 @@ import {
   RetryableError,
   TidegateError,
 } from '../../../sync/contract/index.ts'
+import { type Clock, withTimeLimit } from '../../../sync/runtime/index.ts'
 import { type ApiFile, readApiFile } from '../../api/index.ts'
 import type { Context } from '../command.ts'
 import { dataDir } from '../data-dir.ts'
@@ -32,9 +33,9 @@ const PATIENCE: Millis = 30_000
 /** The client for the gateway that the options of a command name. */
 export async function apiClient(
   options: { config: string | undefined; data: string | undefined },
-  { env, signal }: Context,
+  { env, signal, clock }: Context,
 ): Promise<ApiClient> {
-  return new ApiClient(await dataDir(options, env), signal)
+  return new ApiClient(await dataDir(options, env), clock, signal)
 }
 
 /**
@@ -43,17 +44,22 @@ export async function apiClient(
  */
 export class ApiClient {
   readonly #dataDir: string
+  readonly #clock: Clock
   readonly #signal: AbortSignal
 
   /** @param signal gives up what is under way */
-  constructor(dataDir: string, signal: AbortSignal) {
+  constructor(dataDir: string, clock: Clock, signal: AbortSignal) {
     this.#dataDir = dataDir
+    this.#clock = clock
     this.#signal = signal
   }
 
   /** @throws OperatorError `API_NOT_FOUND`, `API_UNREACHABLE`; TidegateError with the code of the gateway's answer */
-  async request<T>(request: ApiRequest): Promise<ApiAnswer<T>> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(PATIENCE)])
+  request<T>(request: ApiRequest): Promise<ApiAnswer<T>> {
+    return withTimeLimit(this.#clock, PATIENCE, this.#signal, (limited) => this.#request(request, limited))
+  }
+
+  async #request<T>(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer<T>> {
     const file = await readApiFile(this.#dataDir)
     const response = await this.#fetch(file, request, signal)
     try {
