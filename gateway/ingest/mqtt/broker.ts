@@ -26,6 +26,7 @@ import { SubscriberPolicy } from './subscriber-policy.ts'
 import { UnreleasedIds } from './unreleased-ids.ts'
 import { type LinkParts, Mqtt5Link, SessionStore, Wills } from './v5/index.ts'
 import { VersionGuard } from './version-guard.ts'
+import type { Wire } from './wire.ts'
 
 export interface BrokerOptions {
   acceptor: Acceptor
@@ -55,8 +56,8 @@ export interface Broker {
   /** Where peers come in. */
   readonly peers: PeerHost
   readonly devices: DeviceDoor
-  /** Serves MQTT on an accepted stream; everything about the connection ends with it. `peer` names it in logs. */
-  attach(stream: Duplex, peer: string): GuardedSocket
+  /** Serves MQTT on an accepted connection; everything about it ends with its stream. `peer` names it in logs. */
+  attach(wire: Wire, peer: string): GuardedSocket
   /** A message of the gateway's own, for local subscribers only: it does not go to the acceptor. */
   publishLocal(topic: string, payload: Buffer | string, options?: LocalPublishOptions): void
   /**
@@ -228,10 +229,10 @@ class BrokerAdapter implements Broker {
     await this.#aedes.listen()
   }
 
-  attach(stream: Duplex, peer: string): GuardedSocket {
+  attach(wire: Wire, peer: string): GuardedSocket {
     const { limits, clock, counters, log, acceptor, directWay = true } = this.#options
     const way = new DirectWay({ acceptor, clock, gate: this.#gate, local: this.#aedes, enabled: directWay })
-    const connection: GuardedSocket = new GuardedSocket(stream, {
+    const connection: GuardedSocket = new GuardedSocket(wire, {
       guard: new VersionGuard(limits.maxConnectBytes, (speaks5) => {
         if (!speaks5) return new FrameGuard(limits, way, this.#topics)
         const link = new Mqtt5Link(this.#linkParts)

@@ -100,7 +100,7 @@ export class DirectWay implements FrameSink {
     }
     // What comes behind it is answered behind it.
     this.#batch = null
-    const payload = data.subarray(payloadStart, end)
+    const payload = Buffer.from(data.subarray(payloadStart, end))
     const publish: Publish = {
       clientId: client.id,
       topic,

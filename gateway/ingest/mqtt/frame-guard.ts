@@ -15,7 +15,7 @@ export interface FrameLimits extends ConnectLimits, FilterLimits {
   maxSubscribeBytes: Bytes
 }
 
-/** Where one whole PUBLISH lies in `data`. The object is valid only during the call; `data` is not written to again. */
+/** Where one whole PUBLISH lies in `data`. The object and the bytes are valid only during the call. */
 export interface PublishFrame {
   data: Buffer
   /** Of `data`. */

@@ -5,9 +5,9 @@ import type { Violation } from './violation.ts'
 /** Looks at every byte of a client before the broker library does, and lets pass what it is to have. */
 export interface Guard {
   readonly state: 'awaiting-connect' | 'open' | 'ended' | 'refused'
-  /** What the last `push` allowed to pass, in order; null when nothing did. */
+  /** What the last `push` allowed to pass, in order; null when nothing did. As long-lived as what was pushed. */
   readonly passed: Buffer | null
-  /** Takes the next bytes of the stream. After a violation nothing passes any more. */
+  /** Takes the next bytes of the stream, which are valid during the call only. After a violation nothing passes any more. */
   push(chunk: Buffer): Violation | null
   /** This client may send larger publishes than others; from the next frame on. */
   widen(maxPublishBytes: Bytes): void

@@ -3,6 +3,7 @@ import type { Bytes } from '../../../sync/contract/index.ts'
 import { AckWriter } from './ack-writer.ts'
 import type { Guard, Voice } from './guard.ts'
 import { type Violation, violation } from './violation.ts'
+import type { Wire } from './wire.ts'
 
 /** Up to this size, the pieces of one write are copied together: one system call, one TLS record or WebSocket frame. */
 const JOIN_BELOW: Bytes = 64 * 1024
@@ -20,7 +21,7 @@ export interface GuardedSocketOptions {
 }
 
 /**
- * The connection a broker is given: everything read from `socket` (TCP, TLS, WebSocket stream, Unix) has passed the
+ * The connection a broker is given: everything read from the wire (TCP, TLS, WebSocket stream, Unix) has passed the
  * frame guard, and everything written in one turn of the event loop leaves as one write.
  *
  *     awaiting-connect ── CONNECT ──▶ connecting ── `accept` ──▶ accepted
@@ -37,6 +38,7 @@ export interface GuardedSocketOptions {
  * voice, the library is not heard, and the last word is the voice's.
  */
 export class GuardedSocket extends Duplex {
+  readonly #wire: Wire
   readonly #socket: Duplex
   readonly #options: GuardedSocketOptions
   #state: 'awaiting-connect' | 'connecting' | 'accepted' | 'refused' = 'awaiting-connect'
@@ -57,13 +59,15 @@ export class GuardedSocket extends Duplex {
   /** What is sent waits for the end of the turn. */
   #gathering = false
 
-  constructor(socket: Duplex, options: GuardedSocketOptions) {
+  constructor(wire: Wire, options: GuardedSocketOptions) {
     super({ allowHalfOpen: false, readableHighWaterMark: READ_AHEAD })
+    const { stream: socket } = wire
+    this.#wire = wire
     this.#socket = socket
     this.#options = options
     this.#maxInflightBytes = options.maxInflightBytes
     socket.pause()
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    wire.read((chunk) => this.#receive(chunk))
     socket.on('end', () => {
       if (this.#state !== 'refused') this.push(null)
     })
@@ -249,7 +253,8 @@ export class GuardedSocket extends Duplex {
     const { passed } = this.#options.guard
     // A publish that was refused at once has cut the connection.
     if (passed === null || this.destroyed) return
-    const full = !this.push(passed)
+    // Whoever reads it does so later.
+    const full = !this.push(Buffer.from(passed))
     if (full) this.#wanted = false
     if (this.#state === 'awaiting-connect') this.#state = 'connecting'
     if (full || this.#state === 'connecting') this.#adjust()
@@ -268,7 +273,8 @@ export class GuardedSocket extends Duplex {
   #writeOwn(packets: Buffer): void {
     // Nothing stands before it, here or there: a second stream in between would only cost.
     if (this.#state === 'accepted' && this.writable && this.writableCorked === 0 && this.backlog === 0) {
-      this.#socket.write(packets)
+      const written = this.#wire.writeNow(packets)
+      if (written < packets.length) this.#socket.write(packets.subarray(written))
       return
     }
     if (!this.writable || super.write(packets) || this.#clogged) return

@@ -7,7 +7,9 @@ import { describeError, type Millis, OperatorError } from '../../../sync/contrac
 import type { Admission } from './admission.ts'
 import type { MqttCounters } from './observation.ts'
 import type { ListenerSettings, TlsFiles } from './settings.ts'
-import { type AttachStream, serveWebSockets } from './websocket.ts'
+import { tcpWire } from './tcp-wire.ts'
+import { type AttachWire, serveWebSockets } from './websocket.ts'
+import { streamWire } from './wire.ts'
 
 /** Where a listener can be reached, with the actual port. */
 export interface ListenerAddress {
@@ -31,8 +33,8 @@ export interface ListenerOptions {
   connectTimeout: Millis
   /** Largest WebSocket message. */
   maxMessageBytes: number
-  /** Gets every stream that is ready to speak MQTT. */
-  attach: AttachStream
+  /** Gets every connection that is ready to speak MQTT. */
+  attach: AttachWire
 }
 
 const SCHEMES = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss', unix: 'unix' } as const
@@ -66,15 +68,16 @@ async function createServer(settings: ListenerSettings, options: ListenerOptions
   switch (settings.kind) {
     case 'tcp':
     case 'unix':
-      return createTcpServer(KEEPALIVE, (socket) => {
-        if (admission.admit(socket)) attach(socket, peerOf(socket))
+      return createTcpServer({ ...KEEPALIVE, pauseOnConnect: true }, (accepted) => {
+        const wire = tcpWire(accepted)
+        if (admission.admit(wire.stream)) attach(wire, peerOf(wire.stream))
       })
     case 'tls': {
       const server = withTls(settings.tls, await readTls(settings.tls), (tls) =>
         createTlsServer({ ...KEEPALIVE, ...tls, handshakeTimeout: connectTimeout }),
       )
       server.on('connection', (socket) => admission.admit(socket))
-      server.on('secureConnection', (socket) => attach(socket, peerOf(socket)))
+      server.on('secureConnection', (socket) => attach(streamWire(socket), peerOf(socket)))
       server.on('tlsClientError', (_error, socket) => refuseTls(counters, socket))
       return server
     }

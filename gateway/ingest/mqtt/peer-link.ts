@@ -80,7 +80,7 @@ export class PeerLink implements PeerWire {
       this.end(strayMessage(topic))
       return
     }
-    const message = data.subarray(payloadStart, end)
+    const message = Buffer.from(data.subarray(payloadStart, end))
     const bytes = message.length + PUBLISH_OVERHEAD
     connection.hold(bytes)
     this.#parts.gate.enter()

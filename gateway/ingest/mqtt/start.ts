@@ -81,7 +81,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
         counters,
         connectTimeout: limits.connectTimeout,
         maxMessageBytes: limits.maxPublishBytes + MESSAGE_HEADROOM,
-        attach: (stream, peer) => broker.attach(stream, peer),
+        attach: (wire, peer) => broker.attach(wire, peer),
       })
       listeners.push(opened)
       log.info({ url: opened.address.url }, 'listening for MQTT')

@@ -5,14 +5,15 @@ import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { type GuardedSocket, textFrameViolation } from './guarded-socket.ts'
 import type { MqttCounters } from './observation.ts'
+import { streamWire, type Wire } from './wire.ts'
 
-/** Gives a stream to the broker. */
-export type AttachStream = (stream: Duplex, peer: string) => GuardedSocket
+/** Gives a connection to the broker. */
+export type AttachWire = (wire: Wire, peer: string) => GuardedSocket
 
 export interface WebSocketOptions {
   counters: MqttCounters
   maxMessageBytes: Bytes
-  attach: AttachStream
+  attach: AttachWire
 }
 
 /** Subprotocols of MQTT 3.1.1 (MQTT-6.0.0-3, -4) and of 3.1 before it was a standard. */
@@ -46,11 +47,11 @@ export function serveWebSockets(server: Server, options: WebSocketOptions): void
   })
 }
 
-function attachWebSocket(webSocket: WebSocket, peer: string, attach: AttachStream): void {
+function attachWebSocket(webSocket: WebSocket, peer: string, attach: AttachWire): void {
   let connection: GuardedSocket | null = null
   // Before the stream's own listener, so that not a byte of a text frame gets to the guard.
   webSocket.on('message', (_data, isBinary) => {
     if (!isBinary) connection?.refuse(textFrameViolation)
   })
-  connection = attach(createWebSocketStream(webSocket), peer)
+  connection = attach(streamWire(createWebSocketStream(webSocket)), peer)
 }

@@ -95,8 +95,10 @@ export class PlainReadings {
     limits: TimeLimits,
   ): Reading | null {
     if (match.bytes === null) return null
-    this.#data = data
-    this.#view = view
+    if (this.#data !== data) {
+      this.#data = data
+      this.#view = view
+    }
     this.#start = start
     this.#end = end
     this.#shape = null
@@ -111,7 +113,7 @@ export class PlainReadings {
         return reading
       }
     }
-    return this.#payload.read(data, start, end) ? this.#fresh(match, received, limits) : null
+    return this.#payload.read(data, view, start, end) ? this.#fresh(match, received, limits) : null
   }
 
   /** A reading like one before, with other numbers. */
@@ -195,7 +197,7 @@ export class PlainReadings {
       return
     }
     // Only its numbers are in the tables.
-    if (shape !== null) this.#payload.read(this.#data, this.#start, this.#end)
+    if (shape !== null) this.#payload.read(this.#data, this.#view, this.#start, this.#end)
     const start = into.length
     const spots = this.#writeAll(match, digits, life, into)
     // An id is another one every time, and so is a time that has to be worked out.

@@ -54,7 +54,7 @@ export class Shape {
     for (let i = 0; i < count; i++) {
       const length = lengths[i] ?? 0
       if (at + length >= end || !sameBytes(view, at, bytes, starts[i] ?? 0, length)) return false
-      at = reader.readNumber(fields[i] as Field, data, at + length, end)
+      at = reader.readNumber(fields[i] as Field, data, view, at + length, end)
       if (at < 0) return false
     }
     const rest = lengths[count] ?? 0

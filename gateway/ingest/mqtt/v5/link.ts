@@ -121,7 +121,8 @@ export class Mqtt5Link implements Guard, Voice {
     this.#passed = null
     if (this.#state === 'refused') return this.#violation
     if (this.#state === 'ended') return null
-    this.#reader.feed(chunk)
+    // What waits for room is read later.
+    this.#reader.feed(Buffer.from(chunk))
     return this.#read()
   }
 

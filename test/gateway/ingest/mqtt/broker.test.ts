@@ -8,6 +8,7 @@ import { FakeAcceptor } from './support/fake-acceptor.ts'
 import { connectPacket, publishPacket } from './support/packets.ts'
 import { Peer, turn } from './support/peer.ts'
 import { PATIENCE } from './support/raw-client.ts'
+import { lendingWire } from './support/wire.ts'
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
@@ -35,7 +36,7 @@ overBothWays(({ directWay }) => {
       const { acceptor, broker } = await setUp({ authenticate: (_id, username) => username === 'right' })
       const send = async (username: string): Promise<Peer> => {
         const peer = new Peer()
-        broker.attach(peer, 'peer')
+        broker.attach(lendingWire(peer), 'peer')
         await turn()
         peer.push(connectPacket({ clientId: 'd', username }))
         for (let n = 0; n < steps; n++) await new Promise<void>((resolve) => process.nextTick(resolve))
@@ -57,19 +58,19 @@ overBothWays(({ directWay }) => {
   test('connections that take over an id, or die on the way to it, leave one that can be taken over from', async () => {
     const { broker, acceptor } = await setUp({})
     const first = new Peer()
-    broker.attach(first, 'first')
+    broker.attach(lendingWire(first), 'first')
     first.push(connectPacket({ clientId: 'd' }))
     await expect.poll(() => first.written.length, PATIENCE).toBe(1)
     for (let n = 0; n < 30; n++) {
       const second = new Peer()
-      broker.attach(second, 'second')
+      broker.attach(lendingWire(second), 'second')
       second.push(connectPacket({ clientId: 'd' }))
       for (let step = 0; step < n; step++) await new Promise<void>((resolve) => process.nextTick(resolve))
       second.destroy()
       await turn()
     }
     const last = new Peer()
-    broker.attach(last, 'last')
+    broker.attach(lendingWire(last), 'last')
     last.push(Buffer.concat([connectPacket({ clientId: 'd' }), publishPacket({ payload: 'last' })]))
     await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['last'])
     expect(first.destroyed).toBe(true)
@@ -79,12 +80,12 @@ overBothWays(({ directWay }) => {
     const { broker, acceptor } = await setUp({})
     acceptor.auto = false
     const first = new Peer()
-    broker.attach(first, 'first')
+    broker.attach(lendingWire(first), 'first')
     first.push(Buffer.concat([connectPacket({ clientId: 'd' }), publishPacket({ payload: 'before' })]))
     await expect.poll(() => acceptor.texts(), PATIENCE).toEqual(['before'])
     const closing = broker.close(20_000)
     const late = new Peer()
-    broker.attach(late, 'late')
+    broker.attach(lendingWire(late), 'late')
     late.push(Buffer.concat([connectPacket({ clientId: 'late' }), publishPacket({ payload: 'late' })]))
     await expect.poll(() => late.destroyed, PATIENCE).toBe(true)
     acceptor.answerAll()
@@ -96,7 +97,7 @@ overBothWays(({ directWay }) => {
   test('wills of connections that end with the broker are answered before close resolves', async () => {
     const { broker, acceptor } = await setUp({})
     const peer = new Peer()
-    broker.attach(peer, 'peer')
+    broker.attach(lendingWire(peer), 'peer')
     peer.push(connectPacket({ clientId: 'd', will: { topic: 'w', payload: 'gone' } }))
     await expect.poll(() => peer.written.length, PATIENCE).toBe(1)
     acceptor.auto = false

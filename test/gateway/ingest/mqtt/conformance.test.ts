@@ -1,8 +1,13 @@
 import { fc, test } from '@fast-check/vitest'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { frameByFrame, kindByKind } from './support/compare.ts'
 import { type Pace, play, type Way } from './support/play.ts'
 import { type Script, script } from './support/script.ts'
+
+vi.mock('../../../../gateway/ingest/mqtt/tcp-wire.ts', async (load) => {
+  const { watched } = await import('./support/far-end.ts')
+  return watched(await load())
+})
 
 const { TEST_SEEDS } = process.env
 /** A script that fails is made smaller for as long as the test may take, and told. */

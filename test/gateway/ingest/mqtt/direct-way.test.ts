@@ -16,6 +16,7 @@ import {
 } from './support/packets.ts'
 import { Peer, turn } from './support/peer.ts'
 import { PATIENCE } from './support/raw-client.ts'
+import { lendingWire } from './support/wire.ts'
 
 const PUBLISH = 3
 const PUBACK = 4
@@ -29,7 +30,7 @@ class Device {
   libraryBytes = 0
 
   constructor(broker: Broker) {
-    this.connection = broker.attach(this.peer, 'peer')
+    this.connection = broker.attach(lendingWire(this.peer), 'peer')
     const push = this.connection.push.bind(this.connection)
     this.connection.push = (chunk: Buffer | null) => {
       this.libraryBytes += chunk?.length ?? 0

@@ -5,12 +5,13 @@ import { defaultMqttLimits } from '../../../../gateway/ingest/mqtt/settings.ts'
 import type { Violation } from '../../../../gateway/ingest/mqtt/violation.ts'
 import { connectPacket, pingreqPacket, pubackPacket, publishPacket } from './support/packets.ts'
 import { Peer, turn } from './support/peer.ts'
+import { lendingWire } from './support/wire.ts'
 
 function setUp(maxInflightBytes = 1000) {
   const peer = new Peer({ highWaterMark: 100 })
   const violations: Violation[] = []
   const clogs: Array<() => void> = []
-  const connection = new GuardedSocket(peer, {
+  const connection = new GuardedSocket(lendingWire(peer), {
     guard: new FrameGuard(defaultMqttLimits),
     maxInflightBytes,
     onViolation: (fault) => violations.push(fault),

@@ -1,8 +1,7 @@
-import { channel } from 'node:diagnostics_channel'
-import type { Socket } from 'node:net'
 import { vi } from 'vitest'
 import { defaultMqttLimits } from '../../../../../gateway/ingest/mqtt/settings.ts'
 import { type FakeAcceptor, type Received, storeFull } from './fake-acceptor.ts'
+import { type FarEnd, farEnds } from './far-end.ts'
 import {
   connectPacket,
   disconnectPacket,
@@ -60,7 +59,7 @@ interface Connection {
   clientId: string
   client: RawClient
   /** The server's end. */
-  far: Socket
+  far: FarEnd
   /** What of `client.packets` has been told. */
   told: number
   ended: boolean
@@ -85,20 +84,14 @@ const PATIENCE_MS = 20_000
 
 const clientId = (client: number): string => `c${client}`
 
-/** Plays a script against a server, with real sockets, and says everything that could be seen. */
+/** Plays a script against a server, with real sockets (see `watched`), and says everything that could be seen. */
 export async function play(script: Script, pace: Pace, way: Way): Promise<Transcript> {
   // The library begins each connection's packet identifiers at random.
   const random = vi.spyOn(Math, 'random').mockReturnValue((script.lastId - 0.5) / 65_535)
-  const far: Socket[] = []
-  const accepted = (message: unknown): void => {
-    far.push((message as { socket: Socket }).socket)
-  }
-  const sockets = channel('net.server.socket')
-  sockets.subscribe(accepted)
+  farEnds.length = 0
   try {
-    return await new Player(script, pace, far).play(way)
+    return await new Player(script, pace).play(way)
   } finally {
-    sockets.unsubscribe(accepted)
     random.mockRestore()
   }
 }
@@ -106,7 +99,6 @@ export async function play(script: Script, pace: Pace, way: Way): Promise<Transc
 class Player {
   readonly #script: Script
   readonly #pace: Pace
-  readonly #far: Socket[]
   readonly #connections: Connection[] = []
   readonly #transcript: Transcript = { steps: 0, seen: [], accepted: [], releases: [], counts: {}, orphans: new Set() }
   readonly #current: Array<Connection | undefined> = []
@@ -116,10 +108,9 @@ class Player {
   #step = 0
   #payloads = 0
 
-  constructor(script: Script, pace: Pace, far: Socket[]) {
+  constructor(script: Script, pace: Pace) {
     this.#script = script
     this.#pace = pace
-    this.#far = far
     this.#openings = [...script.openings]
   }
 
@@ -223,7 +214,7 @@ class Player {
   async #chunks(connection: Connection, chunks: readonly Buffer[]): Promise<void> {
     for (const chunk of chunks) {
       // What waits in the kernel would come as one chunk.
-      while (connection.far.isPaused() && !connection.client.closed && this.#answer(1)) await this.#settle()
+      while (connection.far.isPaused && !connection.client.closed && this.#answer(1)) await this.#settle()
       if (connection.client.closed) return
       connection.client.send(chunk)
       await this.#settle()
@@ -322,11 +313,11 @@ class Player {
     const raw = await RawClient.open({ host: '127.0.0.1', port: this.#port })
     raw.socket.setNoDelay(true)
     const port = raw.socket.localPort
-    const isFar = (socket: Socket): boolean => socket.remotePort === port
+    const isFar = (far: FarEnd): boolean => far.remotePort === port
     await vi.waitFor(() => {
-      if (!this.#far.some(isFar)) throw new Error('expected the server to accept')
+      if (!farEnds.some(isFar)) throw new Error('expected the server to accept')
     }, PATIENCE)
-    const far = this.#far.find(isFar) as Socket
+    const far = farEnds.find(isFar) as FarEnd
     const number = this.#connections.length
     const connection: Connection = {
       ...{ number, clientId: clientId(client), client: raw, far },
@@ -397,7 +388,7 @@ class Player {
   #state(): string {
     const { received, releases } = this.#acceptor
     const connections = this.#connections.map(({ client, far }) =>
-      [client.closed, far.destroyed, far.bytesRead, far.bytesWritten, client.socket.bytesRead, far.isPaused()].join(),
+      [client.closed, far.destroyed, far.bytesRead, far.bytesWritten, client.socket.bytesRead, far.isPaused].join(),
     )
     return [received.length, releases.length, received.filter(({ answered }) => answered).length, ...connections].join(
       ' ',
@@ -428,8 +419,8 @@ const ownTopic = (topic: string, client: number, retain: boolean | undefined): s
 /** All that either end has sent has come to the other, unless nobody is there to read it. */
 function isDelivered({ client, far }: Connection): boolean {
   const { socket } = client
-  if (client.closed || far.destroyed) return (client.closed && far.destroyed) || (client.closed && far.isPaused())
-  return (far.isPaused() || far.bytesRead === socket.bytesWritten) && socket.bytesRead === far.bytesWritten
+  if (client.closed || far.destroyed) return (client.closed && far.destroyed) || (client.closed && far.isPaused)
+  return (far.isPaused || far.bytesRead === socket.bytesWritten) && socket.bytesRead === far.bytesWritten
 }
 
 /** Frames cut so that each chunk has the end of one: the first cut is that of the first frame, and so on. */

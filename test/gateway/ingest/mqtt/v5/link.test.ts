@@ -7,6 +7,7 @@ import { FakeAcceptor } from '../support/fake-acceptor.ts'
 import { readPackets } from '../support/packets.ts'
 import { Peer, turn } from '../support/peer.ts'
 import { PATIENCE } from '../support/raw-client.ts'
+import { lendingWire } from '../support/wire.ts'
 import { bytesOf, connect, publish } from './support.ts'
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -33,7 +34,7 @@ const types = (peer: Peer): number[] => readPackets(Buffer.concat(peer.written))
 
 async function connected(broker: Broker, clientId = 'd'): Promise<Peer> {
   const peer = new Peer()
-  broker.attach(peer, 'peer')
+  broker.attach(lendingWire(peer), 'peer')
   peer.push(bytesOf(connect({ clientId })))
   await vi.waitFor(() => expect(types(peer)).toEqual([2]), PATIENCE)
   return peer
@@ -79,7 +80,7 @@ test.prop(
     ])
     const ends = [...new Set(at.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
     const peer = new Peer()
-    broker.attach(peer, 'peer')
+    broker.attach(lendingWire(peer), 'peer')
     for (const [n, end] of [...ends, bytes.length].entries()) {
       const chunk = bytes.subarray(ends[n - 1] ?? 0, end)
       if (chunk.length > 0) peer.push(chunk)
@@ -116,7 +117,7 @@ test.prop([fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.boolean()], { numR
     const healthy = await connected(broker, 'healthy')
     if (first) {
       const peer = new Peer()
-      broker.attach(peer, 'peer')
+      broker.attach(lendingWire(peer), 'peer')
       peer.push(Buffer.from(bytes))
     } else (await connected(broker, 'hostile')).push(Buffer.from(bytes))
     await turn()
