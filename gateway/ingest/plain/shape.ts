@@ -21,7 +21,7 @@ interface Frame {
 
 /**
  * What one plain payload and its line are beside their numbers. A device says the same thing all day with other numbers: the next payload
- * is compared with the last one four bytes at a time, and only its numbers are read.
+ * is compared with the last one eight bytes at a time, and only its numbers are read.
  */
 export class Shape {
   /** The reading, with the numbers that it had; not to be given away, because readings may be added to. */
