@@ -253,7 +253,7 @@ export class GuardedSocket extends Duplex {
     const { passed } = this.#options.guard
     // A publish that was refused at once has cut the connection.
     if (passed === null || this.destroyed) return
-    // Whoever reads it does so later.
+    // It is read later, and what was lent is gone by then.
     const full = !this.push(Buffer.from(passed))
     if (full) this.#wanted = false
     if (this.#state === 'awaiting-connect') this.#state = 'connecting'

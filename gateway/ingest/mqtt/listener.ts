@@ -68,6 +68,7 @@ async function createServer(settings: ListenerSettings, options: ListenerOptions
   switch (settings.kind) {
     case 'tcp':
     case 'unix':
+      // Nothing is read before the wire does.
       return createTcpServer({ ...KEEPALIVE, pauseOnConnect: true }, (accepted) => {
         const wire = tcpWire(accepted)
         if (admission.admit(wire.stream)) attach(wire, peerOf(wire.stream))

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import type { Bytes } from '../../../sync/contract/index.ts'
 import { streamWire, type Wire } from './wire.ts'
 
@@ -23,22 +24,36 @@ interface Insides {
 }
 
 /**
- * The wire of a socket that a server has accepted, with `pauseOnConnect`; TCP or a Unix-domain socket. Node reads into one's own buffer on
+ * A socket with a buffer of one's own stops reading at once when it is paused, and then does not see the connection break. This one reads on, as
+ * any other does, until it holds enough.
+ */
+class WireSocket extends Socket {
+  override pause(): this {
+    return Duplex.prototype.pause.call(this) as this
+  }
+}
+
+/**
+ * The wire of a socket that a server has accepted; TCP or a Unix-domain socket. The server has to have `pauseOnConnect`, or what comes first may
+ * have been read already. Node reads into one's own buffer on
  * sockets that connect (`onread`), but on those that a server accepts only if they are made anew.
  *
  * @param accepted not to be used any more: its connection is that of the wire's stream
  */
 export function tcpWire(accepted: Socket): Wire<Socket> {
-  const { _handle: handle = null, _server: server } = accepted as Insides
-  if (handle === null || handle.useUserBuffer === undefined || server === undefined) return streamWire(accepted)
+  const { _handle: handle, _server: server } = accepted as Insides
+  if (!handle?.useUserBuffer || !server) return streamWire(accepted)
   let take: (bytes: Buffer) => void = () => undefined
-  const stream = new Socket({
+  const stream = new WireSocket({
     handle,
     manualStart: true,
     onread: {
       buffer: INBOX,
       callback: (length: Bytes) => {
-        take(INBOX.subarray(0, length))
+        const bytes = INBOX.subarray(0, length)
+        // It rests, or is about to give what it held meanwhile.
+        if (stream.isPaused() || stream.readableLength > 0) return stream.push(Buffer.from(bytes))
+        take(bytes)
         return true
       },
     },
@@ -47,10 +62,12 @@ export function tcpWire(accepted: Socket): Wire<Socket> {
   to._server = server
   from._server = null
   from._handle = null
+  stream.pause()
   return {
     stream,
     read(callback) {
       take = callback
+      stream.on('data', callback)
     },
     writeNow: (bytes) => (stream.writable && stream.writableLength === 0 ? writeNow(stream, bytes) : 0),
   }
@@ -62,7 +79,7 @@ function writeNow(stream: Socket, bytes: Buffer): Bytes {
   try {
     return writeSync(fd, bytes)
   } catch {
-    // It takes nothing now (EAGAIN), or never again: the stream will find out which.
+    // It takes nothing now (EAGAIN), or never again (EPIPE): the stream will find out which.
     return 0
   }
 }

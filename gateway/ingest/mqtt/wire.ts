@@ -7,7 +7,10 @@ import type { Bytes } from '../../../sync/contract/index.ts'
  */
 export interface Wire<S extends Duplex = Duplex> {
   readonly stream: S
-  /** Calls `take` with what comes while the stream flows. The bytes are valid during the call only: the next ones lie in the same place. */
+  /**
+   * Calls `take` with what comes while the stream flows; it begins paused. A paused one holds what comes up to its high-water mark, and so
+   * notices that the connection breaks until then. The bytes are valid during the call only: the next ones may lie in the same place.
+   */
   read(take: (bytes: Buffer) => void): void
   /**
    * Writes what the operating system takes at once, unless the stream still holds something that stands before it.

@@ -41,6 +41,21 @@ overBothWays(({ startTestServer }) => {
       expect(device.ids(PUBACK)).toEqual(Array.from({ length: total }, (_, i) => i + 1))
     })
 
+    test('a publisher that breaks off gives its place to another at once', async () => {
+      const most = 2
+      const { acceptor, server, raw } = await startTestServer({
+        limits: { maxInflightBytes: 2000, maxConnectionsPerAddress: most },
+      })
+      acceptor.auto = false
+      for (let n = 0; n < 2 * most; n++) {
+        const device = await raw({ clientId: `d${n}` })
+        for (let id = 1; id < 40; id++) device.send(publishPacket({ qos: 1, id, payload: Buffer.alloc(100, 'x') }))
+        await vi.waitFor(() => expect(acceptor.received.length).toBeGreaterThan(5 * (n + 1)), PATIENCE)
+        device.socket.resetAndDestroy()
+        await vi.waitFor(() => expect(server.connections()).toBe(0), PATIENCE)
+      }
+    })
+
     test('a publisher whose packets come one by one is bounded too', async () => {
       const { acceptor, raw } = await startTestServer()
       acceptor.auto = false

@@ -82,6 +82,44 @@ describe.each([
     await soon(() => expect(text()).toBe('early late'))
   })
 
+  test('a stream that is paused in the moment in which it is resumed rests', async () => {
+    const { client, wire, text } = await accept(make)
+    await new Promise((resolve) => client.write('early', resolve))
+    wire.stream.resume()
+    wire.stream.pause()
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(text()).toBe('')
+    wire.stream.resume()
+    await soon(() => expect(text()).toBe('early'))
+  })
+
+  test('what comes while the stream rests is given in order afterwards, however much it is', async () => {
+    const { client, wire, received } = await accept(make)
+    wire.stream.resume()
+    client.write('now')
+    await soon(() => expect(received).toHaveLength(1))
+    wire.stream.pause()
+    const all = Buffer.alloc(3 * 1024 * 1024)
+    for (let at = 0; at < all.length; at += 4) all.writeUInt32LE(at, at)
+    client.write(all)
+    await soon(() => expect(wire.stream.readableLength).toBeGreaterThan(0))
+    expect(wire.stream.readableLength).toBeLessThan(1024 * 1024)
+    wire.stream.resume()
+    await soon(() => expect(received.reduce((sum, { length }) => sum + length, 0)).toBe(3 + all.length))
+    expect(Buffer.concat(received).subarray(3).equals(all)).toBe(true)
+  })
+
+  test('a client that breaks off while the stream rests is gone', async () => {
+    const { client, wire, received } = await accept(make)
+    wire.stream.resume()
+    client.write('now')
+    await soon(() => expect(received).toHaveLength(1))
+    wire.stream.pause()
+    const closed = new Promise((resolve) => wire.stream.once('close', resolve))
+    client.resetAndDestroy()
+    await closed
+  })
+
   test('a client that does not read gets everything in order once it does', async () => {
     const { client, wire } = await accept(make)
     client.pause()
