@@ -35,8 +35,8 @@ class WireSocket extends Socket {
 
 /**
  * The wire of a socket that a server has accepted; TCP or a Unix-domain socket. The server has to have `pauseOnConnect`, or what comes first may
- * have been read already. Node reads into one's own buffer on
- * sockets that connect (`onread`), but on those that a server accepts only if they are made anew.
+ * have been read already. Node reads into one's own buffer on sockets that connect (`onread`), but on those that a server accepts only if
+ * they are made anew.
  *
  * @param accepted not to be used any more: its connection is that of the wire's stream
  */

@@ -8,8 +8,9 @@ import type { Bytes } from '../../../sync/contract/index.ts'
 export interface Wire<S extends Duplex = Duplex> {
   readonly stream: S
   /**
-   * Calls `take` with what comes while the stream flows; it begins paused. A paused one holds what comes up to its high-water mark, and so
-   * notices that the connection breaks until then. The bytes are valid during the call only: the next ones may lie in the same place.
+   * Calls `take` with what comes while the stream flows. A paused one holds what comes up to its high-water mark, and until then notices that
+   * the connection breaks; pause it before, if nothing is to come yet. The bytes are valid during the call only: the next ones may lie in the
+   * same place.
    */
   read(take: (bytes: Buffer) => void): void
   /**
