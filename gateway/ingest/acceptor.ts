@@ -79,6 +79,12 @@ export interface Acceptor {
    */
   accept(publish: Publish, done: Done): void
   /**
+   * The turn of an answer that has nothing to wait for, but what was accepted before it.
+   *
+   * @param done see `accept`; no verdict
+   */
+  inTurn(done: Done): void
+  /**
    * The quick way in for what devices send all day: a publish that is one plain, new reading, and nothing else. Many of them are answered
    * together.
    *

@@ -113,8 +113,8 @@ export class Ingest implements Acceptor {
   readonly #parts: IngestParts
   readonly #admission: Admission
   readonly #plain = new PlainReadings()
-  /** Publishes that arrived while nothing could be taken in, in order. */
-  readonly #queue: { publish: Publish; done: Done }[] = []
+  /** What arrived while nothing could be taken in, in order; null: it only waits for its turn. */
+  readonly #queue: { publish: Publish | null; done: Done }[] = []
 
   constructor(parts: IngestParts) {
     this.#parts = parts
@@ -131,6 +131,11 @@ export class Ingest implements Acceptor {
       done(null, SHED)
     } else if (this.#admission.closed || this.#queue.length > 0) this.#queue.push({ publish, done })
     else this.#take(publish, done)
+  }
+
+  inTurn(done: Done): void {
+    if (this.#queue.length > 0) this.#queue.push({ publish: null, done })
+    else this.#takeTurn(done)
   }
 
   acceptPlain(
@@ -169,9 +174,7 @@ export class Ingest implements Acceptor {
     const { topics, journal, count } = this.#parts
     const match = topics.lookup(publish.topic)
     if (match === 'local') {
-      // Nothing to store, but a client's acknowledgements keep their order.
-      if (this.#admission.idle) done(null, LOCAL)
-      else journal.whenDurable((error) => done(error, LOCAL))
+      this.#takeTurn((error) => done(error, LOCAL))
       return
     }
     if (!journal.accepting) {
@@ -181,15 +184,26 @@ export class Ingest implements Acceptor {
     }
     count('publishes')
     const verdict = this.#store(match, publish)
-    const bytes = publish.payload.length
-    this.#admission.enter(bytes)
-    journal.whenDurable((error) => {
-      this.#admission.leave(bytes)
+    this.#whenDurable(publish.payload.length, match?.durability, (error) => {
       if (error) count('refused')
       if (error) done(error)
       else done(null, verdict)
+    })
+  }
+
+  /** Nothing to store, but a client's acknowledgements keep their order (MQTT-4.6.0-2). */
+  #takeTurn(done: Done): void {
+    if (this.#admission.idle) done(null)
+    else this.#whenDurable(0, undefined, done)
+  }
+
+  #whenDurable(bytes: Bytes, durability: Durability | undefined, callback: (error: Error | null) => void): void {
+    this.#admission.enter(bytes)
+    this.#parts.journal.whenDurable((error) => {
+      this.#admission.leave(bytes)
+      callback(error)
       if (this.#queue.length > 0) this.#drain()
-    }, match?.durability)
+    }, durability)
   }
 
   #openBatch(durability: Durability | undefined, settled: (batch: Batch, error: Error | null) => void): OpenBatch {
@@ -216,7 +230,8 @@ export class Ingest implements Acceptor {
     while (!this.#admission.closed) {
       const next = this.#queue.shift()
       if (!next) return
-      this.#take(next.publish, next.done)
+      if (next.publish === null) this.#takeTurn(next.done)
+      else this.#take(next.publish, next.done)
     }
   }
 

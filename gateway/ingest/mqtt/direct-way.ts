@@ -82,8 +82,13 @@ export class DirectWay implements FrameSink {
     const { acceptor, clock, gate, local } = this.#parts
     const { data, topic, payloadStart, end, packetId, qos, dup } = frame
     if (isReserved(topic)) {
-      gate.dropReserved()
-      if (qos === 1) connection.acknowledge(packetId)
+      gate.countReserved()
+      if (qos === 0) return
+      this.#batch = null
+      gate.answerReserved(connection, (error) => {
+        if (error === null) connection.acknowledge(packetId)
+        else client.emit('error', error)
+      })
       return
     }
     this.#now ??= clock.now()

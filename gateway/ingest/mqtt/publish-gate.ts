@@ -58,9 +58,21 @@ export class PublishGate {
     if (this.#pending === 0) this.#options.onIdle()
   }
 
-  /** A publish to a topic of the broker's own came: it goes nowhere. */
-  dropReserved(): void {
+  /** A publish to a topic of the broker's own came, and goes nowhere. */
+  countReserved(): void {
     this.#options.counters.increment('publishes.reserved')
+  }
+
+  /** Its acknowledgement keeps its turn: it stands behind those of what came before (MQTT-4.6.0-2). */
+  answerReserved(connection: GuardedSocket, done: (error: Error | null) => void): void {
+    const { acceptor } = this.#options
+    connection.hold(PUBLISH_OVERHEAD)
+    this.enter()
+    acceptor.inTurn((error) => {
+      connection.settle(PUBLISH_OVERHEAD)
+      done(error)
+      this.leave()
+    })
   }
 
   /** The acceptor would not take it. */
@@ -73,14 +85,15 @@ export class PublishGate {
   /** @param client null for the will of a client that is gone */
   pass(client: Client | null, packet: PublishPacket, done: (error: Error | null) => void): void {
     const { acceptor, clock, counters } = this.#options
+    const will = client === null || packet === client.will
+    const connection = !will && client.conn instanceof GuardedSocket ? client.conn : null
     if (isReserved(packet.topic)) {
-      this.dropReserved()
-      done(null)
+      this.countReserved()
+      if (packet.qos === 0 || connection === null) done(null)
+      else this.answerReserved(connection, done)
       return
     }
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
-    const will = client === null || packet === client.will
-    const connection = !will && client.conn instanceof GuardedSocket ? client.conn : null
     const bytes = payload.length + PUBLISH_OVERHEAD
     connection?.hold(bytes)
     this.enter()

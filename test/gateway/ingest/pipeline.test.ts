@@ -69,6 +69,34 @@ describe('a publish', () => {
     expect(counts).toEqual({ publishes: 5, readings: 5 })
   })
 
+  it.each([
+    ['while others wait for the disk', 1000],
+    ['while nothing more is taken in', 2],
+  ])('with nothing to store has its answer behind those of what came before: %s', async (_, maxPending) => {
+    const { publish, answers, disk, ingest } = await world({ admission: { maxPending } })
+    const turn = (name: string): void => ingest.inTurn((error) => answers.push(`${name}${error ? ' failed' : ''}`))
+    turn('first')
+    expect(answers).toEqual(['first'])
+    const letGo = holdWrites(disk)
+    for (const n of [1, 2, 3]) publish(counted(n))
+    turn('second')
+    await settle()
+    publish('news', { topic: 'local/news' })
+    turn('third')
+    publish(counted(4))
+    await settle()
+    expect(answers).toEqual(['first'])
+    letGo()
+    await settle()
+    expect(answers).toEqual(['first', ...[1, 2, 3].map(counted), 'second', 'news', 'third', counted(4)])
+
+    disk.failWrite = new Error('EIO')
+    publish(counted(5))
+    turn('fourth')
+    await settle()
+    expect(answers.slice(-2)).toEqual([expect.stringContaining('OUTBOX_WRITE_FAILED'), 'fourth failed'])
+  })
+
   it('that repeats one still under way is answered only with it, and not at all when that fails', async () => {
     const { publish, answers, disk, outbox, clock, counts } = await world()
     const letGo = holdWrites(disk)

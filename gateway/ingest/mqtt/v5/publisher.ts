@@ -95,7 +95,7 @@ export class Publisher {
     }
     const { acceptor, clock, gate } = this.#parts
     if (isReserved(topic)) {
-      gate.dropReserved()
+      gate.countReserved()
       if (pending) this.#answers.settle(pending, REASON.notAuthorized)
       return null
     }

@@ -60,7 +60,7 @@ export class Wills {
   #publish(clientId: string, { topic, payload, qos, retain, properties }: Will): void {
     const { acceptor, clock, gate, local, counters } = this.#parts
     if (isReserved(topic)) {
-      gate.dropReserved()
+      gate.countReserved()
       return
     }
     const received = clock.now()

@@ -135,4 +135,18 @@ overBothWays(({ startTestServer }) => {
     expect(dashboard.packets.filter(({ type }) => type === 3)).toEqual([])
     expect(acceptor.received).toEqual([])
   })
+
+  test('an answer to what goes nowhere waits for those of what came before (MQTT-4.6.0-2)', async () => {
+    const { acceptor, raw } = await startTestServer()
+    acceptor.auto = false
+    const bridge = await raw({ clientId: 'bridge' })
+    const to = (id: number, topic: string) => publishPacket({ topic, id, qos: 1 })
+    bridge.send(to(1, 'a'), to(2, '$SYS/broker/state'), to(3, 'a'), to(4, '$SYS/broker/state'), pingreqPacket)
+    await bridge.next(13)
+    await expect.poll(() => acceptor.received.length, PATIENCE).toBe(2)
+    expect(bridge.packets.filter(({ type }) => type === PUBACK)).toEqual([])
+    acceptor.answerAll()
+    const ids = () => bridge.packets.filter(({ type }) => type === PUBACK).map(({ body }) => body.readUInt16BE(0))
+    await expect.poll(ids, PATIENCE).toEqual([1, 2, 3, 4])
+  })
 })

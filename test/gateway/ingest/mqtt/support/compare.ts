@@ -1,10 +1,8 @@
-import { deliveryOf, RESERVED_IDS, type Transcript } from './play.ts'
+import { deliveryOf, type Transcript } from './play.ts'
 import type { ReceivedPacket } from './raw-client.ts'
 import { CLIENTS } from './script.ts'
 
 const PUBLISH = 3
-const PUBACK = 4
-const PUBREC = 5
 const PUBREL = 6
 
 /** Each server has a name of its own in the topics of what it says about itself. */
@@ -42,12 +40,6 @@ const idsOf = (packets: readonly ReceivedPacket[]): number[] =>
 
 const othersOf = (packets: readonly ReceivedPacket[]): ReceivedPacket[] =>
   packets.filter(({ type }) => type !== PUBLISH)
-
-/** Answers to publishes on reserved topics are a kind by themselves, see `RESERVED_IDS`. */
-function kindOf({ type, body }: ReceivedPacket): string {
-  const reserved = (type === PUBACK || type === PUBREC) && (body.readUInt16BE(0) & 0xff00) === RESERVED_IDS
-  return reserved ? `${type} reserved` : `${type}`
-}
 
 const acceptedBy = (transcript: Transcript) =>
   transcript.accepted.map(({ step, publish: { clientId, topic, text, qos, dup, messageId } }) => ({
@@ -93,7 +85,7 @@ export function kindByKind(transcript: Transcript, orphans: ReadonlySet<string>)
     const rows = transcript.seen.filter((row) => row.connection === connection)
     const packets = rows.flatMap((row) => row.packets)
     const others: Record<string, string[]> = {}
-    for (const packet of othersOf(packets)) put(others, kindOf(packet), describePacket(packet))
+    for (const packet of othersOf(packets)) put(others, `${packet.type}`, describePacket(packet))
     return { connection, others, messages: messagesOf(packets, orphans), ended: rows.find(({ ended }) => ended)?.step }
   })
   const accepted = byClient(acceptedBy(transcript)).map((all) => all.map(({ step, ...publish }) => publish))

@@ -5,6 +5,8 @@ export interface Received extends Publish {
   text: string
   done: (error?: Error, verdict?: Verdict) => void
   readonly answered: boolean
+  /** What it is answered together with. */
+  batch?: FakeBatch
 }
 
 /** An acceptor in memory: answers on the next turn of the event loop (`auto`), at once, or when the test says so. */
@@ -20,6 +22,8 @@ export class FakeAcceptor implements Acceptor {
   /** What becomes of every publish. */
   verdict: Verdict | undefined
   readonly received: Received[] = []
+  /** What waits for nothing but the answer of a publish. */
+  readonly #turns = new Map<Received, Done[]>()
   readonly releases: Array<[clientId: string, messageId: number | null]> = []
   /** What a release waits for. */
   releasing: Promise<void> = Promise.resolve()
@@ -35,12 +39,19 @@ export class FakeAcceptor implements Acceptor {
       done: (error, verdict = error === undefined ? this.verdict : undefined) => {
         answered = true
         done(error ?? null, verdict)
+        this.#passTurn(received, error)
       },
     }
     this.received.push(received)
     if (!this.auto) return
     if (this.atOnce) received.done(this.refuseWith ?? undefined)
     else setImmediate(() => received.done(this.refuseWith ?? undefined))
+  }
+
+  inTurn(done: Done): void {
+    const last = this.received.findLast(({ answered }) => !answered)
+    if (last === undefined) done(null)
+    else this.#turns.set(last, [...(this.#turns.get(last) ?? []), done])
   }
 
   acceptPlain(
@@ -62,8 +73,10 @@ export class FakeAcceptor implements Acceptor {
       if (batch.answered) return
       batch.answered = true
       settled(batch, error ?? null)
+      for (const each of this.received) if (each.batch === batch) this.#passTurn(each, error)
     }
     this.received.push({
+      batch,
       // It is the sender's own affair who it is.
       clientId: '',
       ...{ topic, payload, qos, dup, messageId: packetId, received, text: payload.toString(), done },
@@ -78,6 +91,12 @@ export class FakeAcceptor implements Acceptor {
   released(clientId: string, messageId: number | null): Promise<void> {
     this.releases.push([clientId, messageId])
     return this.releasing
+  }
+
+  #passTurn(received: Received, error: Error | undefined): void {
+    const turns = this.#turns.get(received) ?? []
+    this.#turns.delete(received)
+    for (const done of turns) done(error ?? null)
   }
 
   /** Answers everything that waits, in order, in one go. */

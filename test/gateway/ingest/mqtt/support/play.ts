@@ -67,16 +67,8 @@ interface Connection {
   answered: number
 }
 
-/**
- * What comes for a reserved topic goes nowhere and is answered at once, past what waits for the acceptor: a client that cares can tell those
- * answers by their identifiers.
- */
-export const RESERVED_IDS = 0x7000
-
 /** How publishes come to the acceptor; `plain`: the direct way, and those that nobody listens to as plain readings. */
 export type Way = 'library' | 'direct' | 'plain'
-
-const isReserved = (topic: string): boolean => topic.startsWith('$SYS/') || topic.startsWith('$tidegate/')
 
 /** Turns of the event loop without any effect after which there will be none: the library never waits for more than a few. */
 const QUIET_TURNS = 6
@@ -341,7 +333,6 @@ class Player {
       case 'publish':
         return publishPacket({
           ...frame,
-          id: isReserved(frame.topic) ? (frame.id & 0xff) | RESERVED_IDS : frame.id,
           topic: ownTopic(frame.topic, client, frame.retain),
           dup: frame.dup && frame.qos > 0,
           payload: this.#payloadOf(frame, connection),
