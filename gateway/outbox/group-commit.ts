@@ -16,10 +16,16 @@ export interface CommitParts {
 export type DurableCallback = (error: Error | null) => void
 
 /**
+ * Turns of the event loop between two writes. In the first, what the sockets have had to say meanwhile is read; in the second, what those
+ * say who were answered after the last write. Many small writes cost more than the moment that this takes.
+ */
+const GATHERING_TURNS = 2
+
+/**
  * Turns many small appends into few synced writes.
  *
- *     idle --append--> scheduled --next turn--> writing --durable--> idle, or writing again
- *       |                  |                       |                 if something gathered meanwhile
+ *     idle --append--> scheduled --next turn--> writing --durable, two turns--> idle, or writing again
+ *       |                  |                       |                            if something gathered meanwhile
  *       |                  |                       +----error----> over
  *       +------------------+------end()------------+-------------> over (for good; the owner makes a new one)
  *
@@ -112,8 +118,14 @@ export class GroupCommit {
       }
       this.#parts.committed()
       for (const callback of callbacks) callback(null)
+      await this.#gather()
     }
     if (this.#state === 'writing') this.#state = 'idle'
+  }
+
+  /** Whoever was just answered has more to say. A state of its own is not worth it: whatever comes goes with the next write. */
+  async #gather(): Promise<void> {
+    for (let turn = 0; turn < GATHERING_TURNS; turn++) await new Promise<void>((done) => this.#clock.soon(done))
   }
 
   #fail(error: unknown, callbacks: readonly DurableCallback[]): void {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Publish, Said } from '../../../gateway/ingest/index.ts'
 import { MemoryDisk } from '../../../gateway/ports/index.ts'
 import { decodeDeadLetter, decodeLine, type ThresholdEvent } from '../../../sync/contract/index.ts'
@@ -87,13 +87,13 @@ describe('a publish', () => {
     await settle()
     expect(answers).toEqual(['first'])
     letGo()
-    await settle()
+    await vi.waitFor(() => expect(answers).toHaveLength(8))
     expect(answers).toEqual(['first', ...[1, 2, 3].map(counted), 'second', 'news', 'third', counted(4)])
 
     disk.failWrite = new Error('EIO')
     publish(counted(5))
     turn('fourth')
-    await settle()
+    await vi.waitFor(() => expect(answers).toHaveLength(10))
     expect(answers.slice(-2)).toEqual([expect.stringContaining('OUTBOX_WRITE_FAILED'), 'fourth failed'])
   })
 

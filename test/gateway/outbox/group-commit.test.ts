@@ -54,6 +54,26 @@ describe('GroupCommit', () => {
     expect(said).toEqual(['1', '2', '3', '4'])
   })
 
+  it('lets those who are answered say more before it writes again', async () => {
+    const { commit, writes, said, wait } = setup()
+    commit.attach([op('a')])
+    commit.whenDurable(() =>
+      setImmediate(() => {
+        commit.attach([op('answer')])
+        wait('2')
+      }),
+    )
+    await turns()
+    commit.attach([op('b')])
+    wait('1')
+    writes[0]?.resolve()
+    await turns()
+    expect(writes.map(({ names }) => names)).toEqual([['a'], ['b', 'answer']])
+    writes[1]?.resolve()
+    await turns()
+    expect(said).toEqual(['1', '2'])
+  })
+
   it('writes nothing when there is nothing, but answers behind what is under way', async () => {
     const { commit, writes, said, wait } = setup()
     wait('idle')
