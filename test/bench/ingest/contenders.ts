@@ -3,6 +3,7 @@ import { startCentral } from '../../../simulators/central/index.ts'
 import type { BenchOptions } from '../bench.ts'
 import { type GatewaySettings, makeGateway, nobody, pidOf } from '../gateway.ts'
 import { observe } from '../jetstream.ts'
+import { startBare } from '../peers/bare.ts'
 import { mosquittoVersion, startMosquitto } from '../peers/mosquitto.ts'
 import type { Scope } from '../scope.ts'
 import type { Load } from './loads.ts'
@@ -113,6 +114,14 @@ export const natsLazy: Contender = natsMqtt('lazy', 'nats-server MQTT, sync_inte
 
 /** It acknowledges what the disk has, as we do. */
 export const natsAlways: Contender = natsMqtt('always', 'nats-server MQTT, sync_interval always', 'always')
+
+/** What is left for a server to do its work in, on this machine, when Node.js has read and answered. */
+export const bare: Contender = {
+  id: 'bare',
+  label: 'bare',
+  name: 'a server on Node.js that answers and does nothing',
+  start: (_, scope) => startBare(scope),
+}
 
 /** mosquitto as Debian's package sets it up, by which all is measured; null, and said, where it is not installed. */
 export async function brokerBeside({ say }: BenchOptions): Promise<Contender | null> {

@@ -1,5 +1,5 @@
 import type { Bench, Measurement } from '../bench.ts'
-import { brokerBeside, type Contender, direct, library, natsAlways, natsLazy } from './contenders.ts'
+import { bare, brokerBeside, type Contender, direct, library, natsAlways, natsLazy } from './contenders.ts'
 import { type Effort, effort, type Load, MANY, patience } from './loads.ts'
 import { type Round, takeTurns } from './rounds.ts'
 import { cpu, lagMax, lagP99, p50, p99, p999, type Quantity, rate, readings, resident, row } from './rows.ts'
@@ -22,11 +22,16 @@ interface Cell {
 
 const EVERYBODY: readonly Contender[] = [library, natsLazy, natsAlways]
 
-const shape = (connections: number, inFlight: number, howLong: Cell['effort']): Cell => ({
+const shape = (
+  connections: number,
+  inFlight: number,
+  howLong: Cell['effort'],
+  peers: readonly Contender[] = EVERYBODY,
+): Cell => ({
   name: `ingest-${connections}x${inFlight}`,
   summary: `MQTT QoS 1, link cut: connections x in flight ${connections.toLocaleString('en-US')} x ${inFlight}`,
   load: { connections, inFlight },
-  peers: EVERYBODY,
+  peers,
   effort: howLong,
   quantities: [rate('reading'), cpu('reading'), resident],
   more: [p50, p99],
@@ -54,7 +59,8 @@ const SEVERAL: readonly Quantity[] = [rate('message'), readings, cpu('message')]
 
 const CELLS: readonly Cell[] = [
   shape(100, 20, (quick) => effort(quick, { quick: 2, full: 5 })),
-  shape(1000, 1, (quick) => effort(quick, { quick: 1, full: 5 })),
+  // What a publish by itself costs is mostly what its system calls cost: whose they are is to be seen.
+  shape(1000, 1, (quick) => effort(quick, { quick: 1, full: 5 }), [...EVERYBODY, bare]),
   shape(5000, 1, patience),
   shape(1, 1, (quick) => effort(quick, { quick: 1, full: 3 })),
   {
