@@ -1,5 +1,7 @@
 import type { Millis, Reading } from '../../sync/contract/index.ts'
-import { evaluate, freshMemory, type Memory, mOfN, type Recent } from './condition/index.ts'
+import type { Calm } from './calm.ts'
+import { evaluate, freshMemory, type Memory, mOfN, type Recent, restBand } from './condition/index.ts'
+import { earliest } from './earliest.ts'
 import { isLater } from './later.ts'
 import {
   type Action,
@@ -162,6 +164,16 @@ export class Alarm {
 
   get condition(): string | null {
     return this.#life.condition
+  }
+
+  /** What leaves it as it is; null while it is not normal, or something is under way, or it looks at more than one reading. */
+  get calm(): Calm | null {
+    const { condition, of } = this.rule
+    const { counts, pending } = this.#timing
+    const isStill = counts === null && pending === null && this.#toldTo === null && this.#untold.isEmpty
+    const band = isStill && of === null && this.#life.shelvedUntil === null ? restBand(condition) : null
+    const silence = condition.kind === 'missing' && !this.#follows ? condition.after : null
+    return band && { ...band, silence }
   }
 
   /**
@@ -479,9 +491,4 @@ export class Alarm {
       note,
     })
   }
-}
-
-export function earliest(one: Millis | null, other: Millis | null): Millis | null {
-  if (one === null || other === null) return one ?? other
-  return Math.min(one, other)
 }

@@ -32,14 +32,11 @@ export function ladder(
   steps: Readonly<Partial<Record<StepName, Step>>>,
   active: string | null,
 ): StepName | null {
+  const { hihi, hi, lolo, lo } = steps
   const reached = active === null ? 0 : (REACH[active as StepName] ?? 0)
-  for (const name of ['hihi', 'hi'] as const) {
-    const step = steps[name]
-    if (step && isAbove(value, step, reached >= REACH[name])) return name
-  }
-  for (const name of ['lolo', 'lo'] as const) {
-    const step = steps[name]
-    if (step && isBelow(value, step, reached <= REACH[name])) return name
-  }
+  if (hihi && isAbove(value, hihi, reached >= REACH.hihi)) return 'hihi'
+  if (hi && isAbove(value, hi, reached >= REACH.hi)) return 'hi'
+  if (lolo && isBelow(value, lolo, reached <= REACH.lolo)) return 'lolo'
+  if (lo && isBelow(value, lo, reached <= REACH.lo)) return 'lo'
   return null
 }

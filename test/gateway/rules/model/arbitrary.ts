@@ -172,7 +172,7 @@ export const KINDS = Object.keys(CONDITIONS) as Condition['kind'][]
 export type Happens = { reading: Reading } | { tick: Millis } | { act: Action; now: Millis }
 
 /** More of what undoes something than of what does it: else most of a run would happen on the shelf. */
-const action: fc.Arbitrary<Action> = fc.oneof(
+export const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Action>({ kind: 'acknowledge' }) },
   { weight: 4, arbitrary: fc.constant<Action>({ kind: 'reset' }) },
   { weight: 2, arbitrary: fc.integer({ min: 0, max: 60 }).map((until): Action => ({ kind: 'shelve', until })) },
