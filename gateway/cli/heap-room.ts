@@ -3,10 +3,10 @@ import { setFlagsFromString } from 'node:v8'
 import type { Millis } from '../../sync/contract/index.ts'
 
 /** How often collections are counted, and how many full ones in that time are too many: at rest there is none in minutes. */
-const EVERY: Millis = 1000
-const TOO_MANY = 5
+const EVERY: Millis = 250
+const TOO_MANY = 3
 /** Counts after which it is tried without room again. */
-const HOLD = 60
+const HOLD = 240
 
 /** What is told of one, see `PerformanceNodeEntry`. */
 type Collection = PerformanceEntry & { detail: { kind: number } }

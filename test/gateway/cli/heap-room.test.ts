@@ -8,10 +8,10 @@ const MODULE = resolve(import.meta.dirname, '../../../gateway/cli/heap-room.ts')
 describe('room in the heap', () => {
   it('is wanted when everything is collected again and again, for a minute, and then as long as that comes back', () => {
     const wanted = new RoomWanted()
-    expect([0, 2, 4].map((full) => wanted.after(full))).toEqual([null, null, null])
-    expect(wanted.after(5)).toBe(true)
-    const minute = Array.from({ length: 60 }, () => wanted.after(0))
-    expect(minute).toEqual([...Array.from({ length: 59 }, () => null), false])
+    expect([0, 2, 1].map((full) => wanted.after(full))).toEqual([null, null, null])
+    expect(wanted.after(3)).toBe(true)
+    const minute = Array.from({ length: 240 }, () => wanted.after(0))
+    expect(minute).toEqual([...Array.from({ length: 239 }, () => null), false])
     expect([wanted.after(0), wanted.after(30)]).toEqual([null, true])
   })
 
