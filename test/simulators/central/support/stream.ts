@@ -19,9 +19,13 @@ export const createStream = (urls: readonly string[], replicas: number): Promise
     await manager.streams.add({ name: STREAM, subjects: ['readings.>'], num_replicas: replicas })
   })
 
-/** @returns the sequence that the message got */
+/**
+ * Asks again while the node does not know yet who answers for the stream: that spreads a moment after a leader is there.
+ *
+ * @returns the sequence that the message got
+ */
 export const publish = (urls: readonly string[], text: string): Promise<number> =>
-  withConnection(urls, async (nc) => (await jetstream(nc).publish('readings.a', text)).seq)
+  withConnection(urls, async (nc) => (await jetstream(nc).publish('readings.a', text, { retries: 40 })).seq)
 
 export const messageCount = (urls: readonly string[]): Promise<number> =>
   withConnection(urls, async (nc) => (await (await jetstreamManager(nc)).streams.info(STREAM)).state.messages)
